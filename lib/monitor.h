@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * A monitor: one descriptor to poll, behind which all sources sit
+ *
+ *   fd = monitor_get_fd(m);      poll it for EPOLLIN in any loop
+ *   monitor_dispatch(m);         when it is readable: lets the sources work, never blocks
+ *   monitor_next(m, &event);     until it returns 0
+ *
+ * To end with a proof: monitor_settle() until it returns 0 (polling and taking events in between),
+ * then monitor_balance().
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/balance.h"
+#include "core/event.h"
+#include "source/host.h"
+
+struct monitor;
+
+enum {
+	MONITOR_LOCAL = 1U << 0, /* that cgroup alone, not the ones below it */
+};
+
+enum {
+	MONITOR_E_AGAIN = 1,
+};
+
+/* @host is borrowed and must outlive the monitor. Returns 0 or a negated errno. */
+int monitor_new(struct monitor **ret, const struct cgroup_host *host);
+struct monitor *monitor_free(struct monitor *m);
+/* The epoll descriptor; belongs to the monitor. */
+int monitor_get_fd(const struct monitor *m);
+/*
+ * Watches @at. Counting starts inside this call. Returns 0, -EEXIST (cookie taken), -ENODEV (gone,
+ * or no memory files there: see cgroup_host_nearest_memory()), -EACCES, -ENOMEM, -EMFILE, …
+ */
+int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
+		uint64_t cookie);
+/* Watches everything that is visible on the host. */
+int monitor_add_host(struct monitor *m, unsigned kinds, uint64_t cookie);
+int monitor_remove(struct monitor *m, uint64_t cookie);
+/* Watches that are left; a watch ends by itself when its cgroup is removed. */
+size_t monitor_watches(const struct monitor *m);
+int monitor_dispatch(struct monitor *m);
+/* Returns 1 and an event that the caller frees with event_free(), or 0 if none is pending. */
+int monitor_next(struct monitor *m, struct event **ret);
+/*
+ * Reads all counters a last time. Returns 0 when everything is told, MONITOR_E_AGAIN if it has to be
+ * called again when the descriptor is next readable, or a negated errno.
+ */
+int monitor_settle(struct monitor *m);
+/* The accounts of all sources together. */
+void monitor_balance(const struct monitor *m, struct balance *ret);
+/* Sources restricted on this host, in words (descriptor or inotify limits, polling); NULL: none. */
+const char *monitor_notice(struct monitor *m);

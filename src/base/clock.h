@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <stdint.h>
+
+#define NSEC_PER_USEC UINT64_C(1000)
+#define NSEC_PER_MSEC UINT64_C(1000000)
+#define NSEC_PER_SEC UINT64_C(1000000000)
+
+/* CLOCK_BOOTTIME: goes on while the machine sleeps; what all internal times are. */
+uint64_t clock_boottime_ns(void);
+/* CLOCK_REALTIME, for output only. */
+uint64_t clock_realtime_ns(void);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/balance.h"
+
+#include <stddef.h>
+
+static uint64_t add_saturated(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+void balance_add(struct balance *sum, const struct balance *b)
+{
+	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
+		struct balance_line *to = &sum->kind[k];
+		const struct balance_line *from = &b->kind[k];
+
+		to->counted = add_saturated(to->counted, from->counted);
+		to->reported = add_saturated(to->reported, from->reported);
+		to->recounts = add_saturated(to->recounts, from->recounts);
+		to->unproven = add_saturated(to->unproven, from->unproven);
+	}
+	sum->reasons |= b->reasons;
+	sum->late = add_saturated(sum->late, b->late);
+	sum->lost = add_saturated(sum->lost, b->lost);
+}
+
+enum balance_verdict balance_judge(const struct balance *b, unsigned kinds)
+{
+	enum balance_verdict verdict = BALANCE_BALANCED;
+
+	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
+		const struct balance_line *line = &b->kind[k];
+
+		if (!(kinds & EVENT_MASK(k)))
+			continue;
+		if (add_saturated(line->reported, line->recounts) != line->counted)
+			return BALANCE_DIFFERS;
+		if (line->unproven > 0)
+			verdict = BALANCE_UNPROVEN;
+	}
+	return verdict;
+}
+
+const char *unproven_reason_text(unsigned bit)
+{
+	switch (bit) {
+	case UNPROVEN_TOP_UNDER_ROOT:
+		return "a watched child of the root cgroup was removed: the root keeps no counters "
+		       "to prove its last moment";
+	case UNPROVEN_SIBLINGS_GONE:
+		return "a watched cgroup was removed together with neighbours: their parent's "
+		       "counter does not tell them apart";
+	case UNPROVEN_LOCALEVENTS:
+		return "cgroup2 is mounted with memory_localevents: counters of removed cgroups "
+		       "are lost";
+	case UNPROVEN_V1_GONE:
+		return "cgroup v1: removed cgroups took their oom_kill counters along";
+	case UNPROVEN_V1_POLLED:
+		return "cgroup v1: cgroup.event_control is not writable here, ooms without a kill "
+		       "are not seen";
+	case UNPROVEN_UNREADABLE:
+		return "counters could not be read";
+	case UNPROVEN_GROUP_UNKNOWN:
+		return "this kernel does not count group kills: a victim counted twice cannot be "
+		       "told";
+	case UNPROVEN_HOST_DIFFERS:
+		return "/proc/vmstat counted kills outside of the watched cgroups";
+	default:
+		return "unknown";
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * The balance: what the kernel counted against what was told, per kind
+ *
+ *   counted = reported + recounts          what is proven
+ *   unproven                               what may have happened and cannot be known, with reasons
+ *
+ * Each source adds its own share; the program prints the sum and ends with its verdict.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/event.h"
+
+enum unproven_reason {
+	UNPROVEN_TOP_UNDER_ROOT =
+		1U << 0, /* a watched child of the root vanished: no parent counter */
+	UNPROVEN_SIBLINGS_GONE =
+		1U << 1, /* it vanished together with neighbours: whose it was is open */
+	UNPROVEN_LOCALEVENTS =
+		1U << 2,              /* memory_localevents: cgroups vanished with their counters */
+	UNPROVEN_V1_GONE = 1U << 3,   /* v1: cgroups vanished with their oom_kill counters */
+	UNPROVEN_V1_POLLED = 1U << 4, /* v1 without event_control: ooms are not seen, only kills */
+	UNPROVEN_UNREADABLE =
+		1U << 5, /* counters could not be read (rights, descriptors, memory) */
+	UNPROVEN_GROUP_UNKNOWN = 1U
+				 << 6, /* kernel without oom_group_kill: recounts cannot be told */
+	UNPROVEN_HOST_DIFFERS = 1U
+				<< 7, /* /proc/vmstat counted kills outside of what was watched */
+};
+#define UNPROVEN_REASONS 8
+
+struct balance_line {
+	uint64_t counted;  /* by the kernel since the watch began */
+	uint64_t reported; /* at least that many were told: the sum of count_min */
+	uint64_t recounts; /* at most that many of `counted` may be a victim counted twice */
+	uint64_t
+		unproven; /* at most that many may have happened unseen; UINT64_MAX: no bound known */
+};
+
+struct balance {
+	struct balance_line kind[COUNTED_KINDS];
+	unsigned reasons; /* UNPROVEN_* bits */
+	uint64_t late;    /* descents put off by the CPU budget: told late, not lost */
+	uint64_t lost;    /* events dropped from the queue since nobody took them */
+};
+
+enum balance_verdict {
+	BALANCE_BALANCED,
+	BALANCE_DIFFERS,
+	BALANCE_UNPROVEN,
+};
+
+/* Adds @b to @sum. */
+void balance_add(struct balance *sum, const struct balance *b);
+/* Judges the kinds in @kinds (EVENT_MASK bits): differs before unproven before balanced. */
+enum balance_verdict balance_judge(const struct balance *b, unsigned kinds);
+/* One sentence for a single UNPROVEN_* bit. */
+const char *unproven_reason_text(unsigned bit);

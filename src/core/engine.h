@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * The engine: from what the sources learned to what each watch is told
+ *
+ * Sources submit events; the engine keeps those that a watch asked for in a bounded queue, numbers
+ * them and hands them out in order. It holds no descriptor, reads no clock and knows no file.
+ *
+ * A full queue drops its oldest event, counts it, and the next event taken is `lost` with that
+ * count, so that a reader always knows. The accounts of the sources are not touched by a drop.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/event.h"
+
+struct engine;
+
+struct watch {
+	uint64_t cookie;          /* chosen by the caller, unique */
+	enum hierarchy hierarchy; /* HIERARCHY_NONE: any */
+	const char *path;         /* from the visible root; "/" for all. Copied. */
+	bool local;               /* that cgroup alone, not the ones below it */
+	unsigned kinds;           /* EVENT_MASK bits */
+};
+
+/* An engine whose queue holds at most @queue_max events, or NULL without memory. */
+struct engine *engine_new(size_t queue_max);
+struct engine *engine_free(struct engine *en);
+
+/* Returns 0, -EEXIST if the cookie is taken, or -ENOMEM. */
+int engine_watch_add(struct engine *en, const struct watch *w);
+/* Returns 0 or -ENOENT. Events already queued stay. */
+int engine_watch_remove(struct engine *en, uint64_t cookie);
+/* A v1 cgroup was renamed: @cookie now watches @path. Returns 0, -ENOENT or -ENOMEM. */
+int engine_watch_rename(struct engine *en, uint64_t cookie, const char *path);
+/* How many watches there are. */
+size_t engine_watches(const struct engine *en);
+
+/* Whether any watch asked for @kind at @path. */
+bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind,
+		  const char *path);
+/* Queues @e, which the engine owns from here on, if a watch wants it; else frees it. */
+void engine_submit(struct engine *en, struct event *e);
+/* Takes the oldest event. Returns 1 and the event, which is the caller's, or 0 if there is none. */
+int engine_next(struct engine *en, struct event **ret);
+/* Events dropped so far because the queue was full. */
+uint64_t engine_lost(const struct engine *en);

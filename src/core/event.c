@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kind_names[EVENT_KIND_MAX] = {
+	[EVENT_OOM] = "oom",       [EVENT_KILL] = "kill", [EVENT_GROUP_KILL] = "group_kill",
+	[EVENT_PAUSED] = "paused", [EVENT_GONE] = "gone", [EVENT_LOST] = "lost",
+};
+
+const char *event_kind_name(enum event_kind kind)
+{
+	return kind_names[kind];
+}
+
+bool event_kind_from_name(const char *name, enum event_kind *ret)
+{
+	for (unsigned k = 0; k < EVENT_KIND_MAX; k++)
+		if (strcmp(kind_names[k], name) == 0) {
+			*ret = (enum event_kind)k;
+			return true;
+		}
+	return false;
+}
+
+const char *evidence_name(unsigned bit)
+{
+	switch (bit) {
+	case EVIDENCE_COUNTERS:
+		return "counters";
+	case EVIDENCE_EVENTFD:
+		return "eventfd";
+	case EVIDENCE_BPF:
+		return "bpf";
+	case EVIDENCE_KMSG:
+		return "kmsg";
+	case EVIDENCE_VMSTAT:
+		return "vmstat";
+	default:
+		return "unknown";
+	}
+}
+
+struct event *event_new(enum event_kind kind)
+{
+	struct event *e = calloc(1, sizeof(*e));
+
+	if (e) {
+		e->kind = kind;
+		e->count_min = e->count_max = 1;
+		e->limit_bytes = BYTES_NONE;
+	}
+	return e;
+}
+
+struct event *event_free(struct event *e)
+{
+	if (e) {
+		free(e->cgroup);
+		free(e->limit_cgroup);
+		free(e);
+	}
+	return NULL;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * An event: what is told to the user, by whatever source it was learned
+ *
+ * The words are those of the kernel where it has one:
+ *   oom         a charge failed at a cgroup's limit after reclaim; told for the limit cgroup
+ *   kill        the kernel killed processes; told for the cgroup that the victims lived in
+ *   group_kill  a whole cgroup died because of memory.oom.group; told for that cgroup
+ *   paused      v1 only: under oom_kill_disable the tasks wait instead of being killed
+ *   gone        the cgroup was removed
+ *   lost        older events were dropped because nobody took them in time
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+enum event_kind {
+	EVENT_OOM,
+	EVENT_KILL,
+	EVENT_GROUP_KILL,
+	EVENT_PAUSED,
+	EVENT_GONE,
+	EVENT_LOST,
+	EVENT_KIND_MAX,
+};
+
+/* The kinds that the kernel counts come first, so that they index counters and accounts alike. */
+#define COUNTED_KINDS 3
+
+#define EVENT_MASK(kind) (1U << (kind))
+#define EVENT_MASK_ALL (EVENT_MASK(EVENT_KIND_MAX) - 1U)
+
+/* What an event rests on; several may have seen the same. */
+enum evidence {
+	EVIDENCE_COUNTERS = 1U << 0, /* memory.events, v1's oom_kill line */
+	EVIDENCE_EVENTFD = 1U << 1,  /* v1's own notifier */
+	EVIDENCE_BPF = 1U << 2,
+	EVIDENCE_KMSG = 1U << 3,
+	EVIDENCE_VMSTAT = 1U << 4, /* /proc/vmstat's oom_kill */
+};
+
+enum hierarchy {
+	HIERARCHY_NONE = 0,
+	HIERARCHY_V1 = 1,
+	HIERARCHY_V2 = 2,
+};
+
+#define BYTES_NONE UINT64_MAX /* a size that is not known, or no limit */
+
+struct event {
+	uint64_t seq;         /* 1, 2, 3, … per monitor; a gap never happens without a `lost` */
+	uint64_t boottime_ns; /* CLOCK_BOOTTIME at which it was learned */
+	uint64_t realtime_ns; /* the same moment on the wall clock */
+	enum event_kind kind;
+	enum hierarchy hierarchy;
+	unsigned evidence; /* EVIDENCE_* bits */
+	/*
+	 * How many of that kind this event stands for. Equal but for kills that came with a group
+	 * kill: the kernel usually counts its chosen victim twice, so the number lies between both.
+	 */
+	uint64_t count_min;
+	uint64_t count_max;
+	char *cgroup;       /* path from the visible root, raw bytes; NULL for `lost` */
+	uint64_t cgroup_id; /* inode number of its directory; 0 if not known */
+	/* It happened in @cgroup or in a cgroup below it that no longer exists: counted, not placed. */
+	bool removed;
+	/* The limit that was hit; limit_cgroup is NULL if that is not known. */
+	char *limit_cgroup;
+	uint64_t limit_id;
+	uint64_t limit_bytes; /* BYTES_NONE if not known or no longer readable */
+	bool limit_or_above;  /* the limit is that cgroup's or one of its ancestors' */
+};
+
+/* "oom", "kill", …: stable names, part of the JSON format. */
+const char *event_kind_name(enum event_kind kind);
+/* Finds the kind called @name. Returns false if there is none. */
+bool event_kind_from_name(const char *name, enum event_kind *ret);
+/* "counters", "eventfd", …; @bit is one single EVIDENCE_* bit. */
+const char *evidence_name(unsigned bit);
+
+/* An empty event on the heap, or NULL. Released with event_free(), which takes its strings along. */
+struct event *event_new(enum event_kind kind);
+struct event *event_free(struct event *e);
+static inline void event_freep(struct event **e)
+{
+	*e = event_free(*e);
+}
+#define _cleanup_event_ __attribute__((cleanup(event_freep)))

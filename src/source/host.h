@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * The host: where the memory hierarchy is mounted, and how a user's word becomes a cgroup
+ *
+ * Learned once from /proc/self/mountinfo, /proc/cgroups and cgroup.controllers. A path that names a
+ * cgroup is resolved once, to a directory descriptor; everything later goes through that descriptor.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/event.h"
+
+struct cgroup_mount {
+	int root_fd;       /* directory of the mount point; -1: not mounted */
+	char *where;       /* mount point */
+	char *root;        /* mountinfo's root field: "/" unless a subtree is mounted */
+	bool has_memory;   /* the memory controller is bound to this hierarchy */
+	bool local_events; /* v2: mounted with memory_localevents */
+	bool real_root; /* the mount's root is the root of the whole hierarchy (id 1), not a namespace's */
+};
+
+struct cgroup_host {
+	struct cgroup_mount v1; /* the v1 hierarchy that holds memory, if there is one */
+	struct cgroup_mount v2;
+	char *proc; /* "/proc"; another directory in tests */
+};
+
+/* One cgroup, held open. */
+struct cgroup_at {
+	enum hierarchy hierarchy;
+	int fd;      /* its directory, O_RDONLY|O_DIRECTORY|O_CLOEXEC: can be read with getdents */
+	char *path;  /* from the visible root: "/", "/a/b" */
+	uint64_t id; /* inode number of the directory */
+};
+
+/* HOST_E_*: what is wrong with a name, for the program to put into words. */
+enum {
+	HOST_E_NO_CGROUPS = 1, /* no cgroup file system is mounted at all */
+	HOST_E_NO_MEMORY,      /* neither hierarchy has the memory controller */
+	HOST_E_NO_SUCH_CGROUP,
+	HOST_E_NOT_A_CGROUP,    /* exists, but is not a directory of a cgroup file system */
+	HOST_E_WRONG_HIERARCHY, /* a cgroup of a hierarchy that does not hold memory */
+	HOST_E_OTHER_MOUNT,     /* a cgroup outside of what the host's mount shows */
+	HOST_E_NO_SUCH_PROCESS,
+	HOST_E_NO_PERMISSION,
+	HOST_E_BAD_NAME, /* empty, too long, malformed pid: */
+};
+
+/*
+ * Looks at the mounts of this process. @proc is "/proc". Returns 0 (also if there is no memory
+ * hierarchy: see has_memory), HOST_E_NO_CGROUPS, or a negated errno.
+ */
+int cgroup_host_open(struct cgroup_host *ret, const char *proc);
+void cgroup_host_close(struct cgroup_host *host);
+#define _cleanup_host_ __attribute__((cleanup(cgroup_host_close)))
+
+/* The mount that holds memory: v2 if it has it, else v1, else NULL. */
+const struct cgroup_mount *cgroup_host_memory(const struct cgroup_host *host,
+					      enum hierarchy *ret_hierarchy);
+
+/*
+ * Finds the cgroup called @name: a directory (a path that leads to one on the file system), a path
+ * from the hierarchy's root ("/system.slice" or "system.slice"), `self`, or `pid:N`.
+ * Returns 0 and a cgroup to be released with cgroup_at_close(), HOST_E_*, or a negated errno.
+ */
+int cgroup_host_resolve(const struct cgroup_host *host, const char *name, struct cgroup_at *ret);
+/* The root of the hierarchy that holds memory, as visible here. */
+int cgroup_host_root(const struct cgroup_host *host, struct cgroup_at *ret);
+/*
+ * The nearest cgroup at or above @at that has memory files (v2: memory.events). Returns 0 and a
+ * cgroup that may be @at's own (its path then equals @at's), or HOST_E_NO_MEMORY if only the root is
+ * left.
+ */
+int cgroup_host_nearest_memory(const struct cgroup_host *host, const struct cgroup_at *at,
+			       struct cgroup_at *ret);
+void cgroup_at_close(struct cgroup_at *at);
+#define _cleanup_at_ __attribute__((cleanup(cgroup_at_close)))

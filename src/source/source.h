@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * A source: where facts come from
+ *
+ * Each source is one file with one const table of calls. It puts its descriptors into the epoll
+ * instance that it was given (data.ptr = a struct source_io it owns), and gets called back when one
+ * is ready. It tells what it learned with engine_submit(). It starts no thread, prints nothing and
+ * never blocks; work that has to wait asks for a time with source_deadline().
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/balance.h"
+#include "core/engine.h"
+#include "source/host.h"
+
+struct source;
+
+/* One descriptor in the epoll instance of the monitor. Embedded in the source's own structures. */
+struct source_io {
+	struct source *source;
+	/* Called from the monitor's dispatch when the descriptor is ready. @events: EPOLL* bits. */
+	int (*ready)(struct source_io *io, uint32_t events, uint64_t now_ns);
+};
+
+struct source_args {
+	struct engine *engine;
+	const struct cgroup_host *host;
+	int epoll_fd; /* borrowed */
+};
+
+/* What is watched: the counterpart of struct watch in terms of descriptors. */
+struct source_target {
+	uint64_t cookie;
+	const struct cgroup_at *at; /* borrowed for the call; the source dups what it keeps */
+	bool local;
+	bool whole_host; /* `at` is the visible root: everything below it, and kills in the root too */
+	unsigned kinds;
+};
+
+/* Answer of a probe; `why` is a static text or NULL. */
+struct source_probe {
+	bool usable;
+	const char *why; /* in words: why it is not usable, or what is restricted */
+};
+
+struct source_ops {
+	const char *name;
+	/* Looks whether this source can work on @host; changes nothing. */
+	int (*probe)(const struct cgroup_host *host, struct source_probe *ret);
+	int (*open)(struct source **ret, const struct source_args *args);
+	/*
+	 * Starts to watch. Counting begins inside this call: what happens after it returned is never
+	 * missed, what happened before it was called is never told. Returns 0 or a negated errno;
+	 * -ENODEV: the cgroup is gone or has no memory files.
+	 */
+	int (*attach)(struct source *s, const struct source_target *target);
+	/* Ends the watch @cookie. Returns 0 or -ENOENT. */
+	int (*detach)(struct source *s, uint64_t cookie);
+	/* Does what is due at @now_ns (see deadline). */
+	int (*run)(struct source *s, uint64_t now_ns);
+	/* When `run` wants to be called next, CLOCK_BOOTTIME; UINT64_MAX: not until a descriptor is ready. */
+	uint64_t (*deadline)(const struct source *s);
+	/*
+	 * One last look at all counters, without regard to any CPU budget. Returns 0 when everything
+	 * is told, SOURCE_E_AGAIN if it must be called again once deadline() has passed.
+	 */
+	int (*settle)(struct source *s, uint64_t now_ns);
+	/* Adds this source's accounts to @sum. */
+	void (*balance)(const struct source *s, struct balance *sum);
+	struct source *(*close)(struct source *s);
+};
+
+enum {
+	SOURCE_E_AGAIN = 1,
+};
+
+/* The head of every source's own structure. */
+struct source {
+	const struct source_ops *ops;
+	struct engine *engine;
+	const struct cgroup_host *host;
+	int epoll_fd;
+};
+
+extern const struct source_ops source_memory_events; /* v2 */
+extern const struct source_ops source_v1_eventfd;

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cmocka_all.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/engine.h"
+
+static void submit(struct engine *en, enum event_kind kind, const char *path, uint64_t count)
+{
+	struct event *e = event_new(kind);
+
+	assert_non_null(e);
+	e->cgroup = strdup(path);
+	assert_non_null(e->cgroup);
+	e->hierarchy = HIERARCHY_V2;
+	e->count_min = e->count_max = count;
+	engine_submit(en, e);
+}
+
+static void take(struct engine *en, enum event_kind kind, uint64_t seq, uint64_t count)
+{
+	_cleanup_event_ struct event *e = NULL;
+
+	assert_int_equal(engine_next(en, &e), 1);
+	assert_int_equal(e->kind, kind);
+	assert_int_equal(e->seq, seq);
+	assert_int_equal(e->count_max, count);
+}
+
+static void watch(struct engine *en, uint64_t cookie, const char *path, bool local, unsigned kinds)
+{
+	const struct watch w = { .cookie = cookie, .path = path, .local = local, .kinds = kinds };
+
+	assert_int_equal(engine_watch_add(en, &w), 0);
+}
+
+static void matches_by_subtree(void **state)
+{
+	struct engine *en = engine_new(8);
+
+	(void)state;
+	watch(en, 1, "/a/b", false, EVENT_MASK_ALL);
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b"));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b/c"));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/bc"));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a"));
+	assert_int_equal(engine_watch_remove(en, 1), 0);
+	assert_int_equal(engine_watch_remove(en, 1), -ENOENT);
+	watch(en, 2, "/", false, EVENT_MASK(EVENT_KILL));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_KILL, "/"));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_KILL, "/x"));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/x"));
+	engine_free(en);
+}
+
+static void local_is_that_cgroup_alone(void **state)
+{
+	struct engine *en = engine_new(8);
+
+	(void)state;
+	watch(en, 1, "/a", true, EVENT_MASK_ALL);
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a"));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b"));
+	assert_int_equal(engine_watch_rename(en, 1, "/z"), 0);
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a"));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/z"));
+	engine_free(en);
+}
+
+static void one_hierarchy_is_not_the_other(void **state)
+{
+	struct engine *en = engine_new(8);
+	const struct watch w = {
+		.cookie = 1, .path = "/a", .hierarchy = HIERARCHY_V1, .kinds = EVENT_MASK_ALL
+	};
+
+	(void)state;
+	assert_int_equal(engine_watch_add(en, &w), 0);
+	assert_int_equal(engine_watch_add(en, &w), -EEXIST);
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a"));
+	assert_true(engine_wants(en, HIERARCHY_V1, EVENT_OOM, "/a"));
+	engine_free(en);
+}
+
+/* Two watches on the same cgroup do not make two events of one. */
+static void overlapping_watches_give_one_event(void **state)
+{
+	struct engine *en = engine_new(8);
+	_cleanup_event_ struct event *e = NULL;
+
+	(void)state;
+	watch(en, 1, "/a", false, EVENT_MASK_ALL);
+	watch(en, 2, "/a/b", false, EVENT_MASK_ALL);
+	submit(en, EVENT_KILL, "/a/b", 1);
+	submit(en, EVENT_KILL, "/c", 1);
+	take(en, EVENT_KILL, 1, 1);
+	assert_int_equal(engine_next(en, &e), 0);
+	engine_free(en);
+}
+
+static void a_full_queue_drops_the_oldest_and_says_so(void **state)
+{
+	struct engine *en = engine_new(2);
+	_cleanup_event_ struct event *e = NULL;
+
+	(void)state;
+	watch(en, 1, "/", false, EVENT_MASK_ALL);
+	for (uint64_t i = 1; i <= 5; i++)
+		submit(en, EVENT_KILL, "/a", i);
+	assert_int_equal(engine_lost(en), 3);
+	take(en, EVENT_LOST, 1, 3);
+	take(en, EVENT_KILL, 2, 4);
+	take(en, EVENT_KILL, 3, 5);
+	assert_int_equal(engine_next(en, &e), 0);
+	submit(en, EVENT_OOM, "/a", 6);
+	take(en, EVENT_OOM, 4, 6);
+	assert_int_equal(engine_lost(en), 3);
+	engine_free(en);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(matches_by_subtree),
+		cmocka_unit_test(local_is_that_cgroup_alone),
+		cmocka_unit_test(one_hierarchy_is_not_the_other),
+		cmocka_unit_test(overlapping_watches_give_one_event),
+		cmocka_unit_test(a_full_queue_drops_the_oldest_and_says_so),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
