@@ -355,7 +355,8 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 					   &(struct ledger_report){ .kind = (enum event_kind)k,
 								    .count_max =
 									    (uint64_t)rest.n[k],
-								    .removed = true });
+								    .removed = true,
+								    .closing = true });
 	if (r == 0 && d.again)
 		r = -ENOMEM;
 	if (r < 0)

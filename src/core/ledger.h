@@ -71,6 +71,7 @@ struct ledger_report {
 	uint64_t count_max;
 	bool removed;  /* in a cgroup below @at that is gone */
 	bool unplaced; /* at @at or below it: which of them could not be told */
+	bool closing;  /* the last moment of a top that is gone itself */
 	uint64_t now_ns;
 };
 
