@@ -121,7 +121,7 @@ int watch_targets_add(const struct watch_targets *targets, struct monitor *m, un
 {
 	for (size_t i = 0; i < targets->used; i++) {
 		const struct watch_target *t = &targets->list[i];
-		int r = t->whole_host ? monitor_add_host(m, kinds, i + 1)
+		int r = t->whole_host ? monitor_add_host(m, flags, kinds, i + 1)
 				      : monitor_add(m, &t->at, flags, kinds, i + 1);
 
 		if (r < 0)

@@ -54,24 +54,44 @@ int descent_trouble(struct descent *d, int r)
 	}
 }
 
+static uint64_t recent_at(const struct recent *r, uint64_t now_ns)
+{
+	return r->until_ns > now_ns ? r->n : 0;
+}
+
+static void recent_add(struct recent *r, uint64_t n, uint64_t now_ns)
+{
+	r->n = recent_at(r, now_ns) + n;
+	r->until_ns = now_ns + LEDGER_GROUP_NS;
+}
+
 /*
  * Of @count kills at @a, how many may be one victim counted twice: __oom_kill_process() runs for the
  * chosen victim and, with memory.oom.group, again for each member of the group, the victim included.
  */
-static uint64_t possible_recounts(const struct descent *d, struct account *a, uint64_t count)
+static uint64_t possible_recounts(const struct descent *d, const struct account *a, uint64_t count)
 {
-	uint64_t n = 0;
+	uint64_t groups = 0, ooms = 0;
 
-	for (struct account *at = a; at; at = at->parent)
-		if (at->group_kills > 0 && at->group_until_ns > d->now_ns)
-			n += at->group_kills;
-	if (n == 0 && d->group)
-		n = count / 2; /* each group kill counts at least one true kill with its recount */
-	if (n > count)
-		n = count;
-	/* A group that holds its processes itself has spent its recounts with this report. */
-	a->group_kills -= n < a->group_kills ? n : a->group_kills;
-	return n;
+	for (const struct account *at = a; at; at = at->parent) {
+		groups += recent_at(&at->group_kills, d->now_ns);
+		ooms += recent_at(&at->ooms, d->now_ns);
+	}
+	if (groups == 0 && d->group) {
+		/* Each counts one true kill at least, and comes of one oom unless memory ran out above. */
+		groups = count / 2;
+		if (ooms > 0 && ooms < groups)
+			groups = ooms;
+	}
+	return groups < count ? groups : count;
+}
+
+/* A group that holds its processes itself has spent its recounts with this report. */
+static void spend_recounts(struct account *a, uint64_t recounts)
+{
+	struct recent *g = &a->group_kills;
+
+	g->n -= recounts < g->n ? recounts : g->n;
 }
 
 static void book(struct descent *d, struct account *a, const struct ledger_report *what)
@@ -82,10 +102,12 @@ static void book(struct descent *d, struct account *a, const struct ledger_repor
 		at->reported.n[what->kind] += what->count_max;
 	line->reported += what->count_min;
 	line->recounts += what->count_max - what->count_min;
-	if (what->kind == EVENT_GROUP_KILL) {
-		a->group_kills += what->count_max;
-		a->group_until_ns = d->now_ns + LEDGER_GROUP_NS;
-	}
+	if (what->kind == EVENT_GROUP_KILL)
+		recent_add(&a->group_kills, what->count_max, d->now_ns);
+	else if (what->kind == EVENT_OOM)
+		recent_add(&a->ooms, what->count_max, d->now_ns);
+	else
+		spend_recounts(a, what->count_max - what->count_min);
 }
 
 int descent_report(struct descent *d, struct account *a, const struct ledger_report *what)
@@ -96,16 +118,9 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 	full.at = a;
 	full.now_ns = d->now_ns;
 	full.count_min = full.count_max;
-	if (full.kind == EVENT_KILL) {
-		uint64_t group_kills = a->group_kills;
-
+	if (full.kind == EVENT_KILL)
 		full.count_min -= possible_recounts(d, a, full.count_max);
-		r = d->l->report(d->l->ctx, &full);
-		if (r < 0)
-			a->group_kills = group_kills;
-	} else {
-		r = d->l->report(d->l->ctx, &full);
-	}
+	r = d->l->report(d->l->ctx, &full);
 	if (r < 0)
 		return descent_trouble(d, r);
 	book(d, a, &full);
