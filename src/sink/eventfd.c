@@ -54,7 +54,7 @@ static int open_aio(struct sink_eventfd *s)
 
 int sink_eventfd_open(struct sink_eventfd *ret)
 {
-	struct sink_eventfd s = { .ready_fd = -1 };
+	struct sink_eventfd s = SINK_EVENTFD_INIT;
 	int err = open_aio(&s);
 
 	if (err != 0) {
@@ -71,7 +71,7 @@ void sink_eventfd_close(struct sink_eventfd *s)
 		(void)syscall(SYS_io_destroy, (aio_context_t)s->aio);
 	s->ready_fd = fd_close(s->ready_fd);
 	free(s->batch);
-	*s = (struct sink_eventfd){ .ready_fd = -1 };
+	*s = SINK_EVENTFD_INIT;
 }
 
 enum sink_eventfd_way sink_eventfd_way(const struct sink_eventfd *s)

@@ -38,6 +38,9 @@ struct sink_eventfd {
 	uint64_t failed;
 };
 
+/* What sink_eventfd_close() may be called on before sink_eventfd_open(). */
+#define SINK_EVENTFD_INIT ((struct sink_eventfd){ .ready_fd = -1 })
+
 /* Returns 0, also where only write(2) is left, or -ENOMEM, -EMFILE, -ENFILE. */
 int sink_eventfd_open(struct sink_eventfd *ret);
 void sink_eventfd_close(struct sink_eventfd *s);
