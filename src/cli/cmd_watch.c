@@ -90,7 +90,17 @@ static int open_sink(const struct watch_options *o, struct sink **ret)
 /* What the sources are asked for. */
 static unsigned watched_kinds(const struct watch_options *o)
 {
-	return o->kinds != 0 ? o->kinds : EVENT_MASK_ALL & ~EVENT_MASK(EVENT_GONE);
+	return o->kinds != 0 ? o->kinds : EVENT_MASK_ALL;
+}
+
+static unsigned monitor_flags(const struct watch_options *o)
+{
+	unsigned flags = o->local ? MONITOR_LOCAL : 0;
+
+	/* Asked for by name: every removal, not only of cgroups that had an event. */
+	if (o->kinds & EVENT_MASK(EVENT_GONE))
+		flags |= MONITOR_GONE_ALL;
+	return flags;
 }
 
 /* What is told: `lost` always, since it says that the rest is not all. */
@@ -121,11 +131,11 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	r = monitor_new(&m, host);
 	if (r < 0)
 		return host_error_say(host, NULL, r);
-	r = watch_targets_add(targets, m, o->local ? MONITOR_LOCAL : 0, watched_kinds(o));
+	r = watch_targets_add(targets, m, monitor_flags(o), watched_kinds(o));
 	if (r != 0)
 		return r;
 	if (!o->quiet)
-		what = watch_targets_describe(targets, host);
+		what = watch_targets_describe(targets);
 	watch_targets_free(targets); /* the monitor keeps descriptors of its own */
 	args.monitor = m;
 	args.sink = sink;
@@ -134,7 +144,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	if (r != 0)
 		return r;
 	monitor_balance(m, &balance);
-	return ledger_print(&balance, args.kinds, result.settled, o->quiet);
+	return ledger_print(&balance, args.kinds, result.unsettled, o->quiet);
 }
 
 int cmd_watch(int argc, char **argv)
