@@ -90,21 +90,22 @@ static void say_circumstances(const struct balance *b, unsigned kinds)
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)
 		recounts += kinds & EVENT_MASK(k) ? b->kind[k].recounts : 0;
 	if (recounts > 0)
-		say("recounts: a group kill counts a victim twice as a rule, %" PRIu64 " at most",
+		say("recounts: up to %" PRIu64 " of what the kernel counted is a victim counted "
+		    "twice, as group kills do",
 		    recounts);
 	if (b->late > 0)
-		say("late: %" PRIu64 " times cgroups were read late, to spare the CPU", b->late);
+		say("late: cgroups were read late %" PRIu64 " times, to spare the CPU", b->late);
 	if (b->lost > 0)
-		say("lost: %" PRIu64 " events were dropped, since their reader was too slow",
-		    b->lost);
+		say("lost: the reader was too slow, %" PRIu64 " events were dropped", b->lost);
 }
 
-int ledger_print(const struct balance *b, unsigned kinds, bool settled, bool only_unbalanced)
+int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
+		 bool only_unbalanced)
 {
 	enum balance_verdict verdict = balance_judge(b, kinds);
 	bool counted = kinds & (EVENT_MASK(COUNTED_KINDS) - 1U);
 
-	if (!settled)
+	if (unsettled)
 		verdict = BALANCE_UNPROVEN;
 	if (verdict == BALANCE_BALANCED && only_unbalanced)
 		return STATUS_OK;
@@ -121,8 +122,8 @@ int ledger_print(const struct balance *b, unsigned kinds, bool settled, bool onl
 	case BALANCE_UNPROVEN:
 		break;
 	}
-	if (!settled)
-		say("unproven: the last reading of the counters was not finished");
+	if (unsettled)
+		say("unproven: %s", unsettled);
 	for (unsigned i = 0; i < UNPROVEN_REASONS; i++)
 		if (b->reasons & (1U << i))
 			say("unproven: %s", unproven_reason_text(1U << i));

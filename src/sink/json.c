@@ -91,6 +91,21 @@ static json_t *evidence(unsigned bits)
 	return array;
 }
 
+/*
+ * json_dumps() in jansson 2.14 leaves out a key for which its buffer cannot grow, and calls that a
+ * success. json_dumpb() writes to a buffer of ours, whose size it tells beforehand.
+ */
+static char *dump(const json_t *object)
+{
+	size_t n = json_dumpb(object, NULL, 0, JSON_COMPACT);
+	_cleanup_free_ char *text = n > 0 ? malloc(n + 1) : NULL;
+
+	if (!text || json_dumpb(object, text, n, JSON_COMPACT) != n)
+		return NULL;
+	text[n] = '\0';
+	return ptr_steal(&text);
+}
+
 int json_encode_event(const struct event *e, char **ret)
 {
 	json_t *object = json_object();
@@ -111,7 +126,7 @@ int json_encode_event(const struct event *e, char **ret)
 	r |= put(object, "limit", limit(e));
 	r |= put(object, "evidence", evidence(e->evidence));
 	if (r == 0)
-		text = json_dumps(object, JSON_COMPACT);
+		text = dump(object);
 	json_decref(object);
 	if (!text)
 		return -ENOMEM;
