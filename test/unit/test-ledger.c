@@ -289,20 +289,77 @@ static void removed_at_any_moment(void **state)
 	}
 }
 
-/* /t/b has told its own when it goes away before its children are listed. */
+static void remake_b(struct fixture *f)
+{
+	unmake(f, "/t/b");
+	make(f, "/t/b");
+	happen(f, "/t/b", EVENT_KILL, 9);
+}
+
+static void memory_off_and_on(struct fixture *f)
+{
+	memory_off(f);
+	assert_true(sim_control(f->sim, at(f, "/t"), true));
+	happen(f, "/t/b", EVENT_KILL, 9);
+}
+
+/* What is entered must be what was read: the name alone may be another cgroup's by now. */
+static void made_anew_at_any_moment(void **state)
+{
+	static const struct trigger triggers[] = {
+		{ SIM_EACH, "/t", "b", remake_b, 0 },
+		{ SIM_OPEN, "/t", "b", remake_b, 0 },
+		{ SIM_READ_LOCAL, "/t/b", NULL, remake_b, 0 },
+		{ SIM_OPEN, "/t", "b", memory_off_and_on, 0 },
+		{ SIM_READ_LOCAL, "/t/b", NULL, memory_off_and_on, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(triggers) / sizeof(*triggers); i++) {
+		struct fixture *f;
+		struct account *t;
+
+		fixture_setup(state);
+		f = *state;
+		t = add(f, "/t");
+		happen(f, "/t/b", EVENT_KILL, 5);
+		pass(f, t);
+		expect(f, "/t/b", EVENT_KILL, 5, PLACED);
+		happen(f, "/t/b", EVENT_KILL, 1);
+		f->trigger = &triggers[i];
+		pass(f, t);
+		assert_null(f->trigger);
+		settle(f, t);
+		expect(f, "/t/b", EVENT_KILL, 9, PLACED);
+		expect(f, "/t", EVENT_KILL, 1, REMOVED);
+		expect_none(f);
+		expect_balance(f, EVENT_KILL, 15);
+		fixture_teardown(state);
+	}
+}
+
+static void remove_a(struct fixture *f)
+{
+	unmake(f, "/t/a/x");
+	unmake(f, "/t/a/y");
+	unmake(f, "/t/a");
+}
+
+/* /t/a has told its own when it goes away, before a child of it is entered. */
 static void removed_after_its_own_was_told(void **state)
 {
-	static const struct trigger trigger = { SIM_LIST, "/t/b", NULL, remove_b, 0 };
+	static const struct trigger trigger = { SIM_OPEN, "/t/a", "x", remove_a, 0 };
 	struct fixture *f = *state;
 	struct account *t = add(f, "/t");
 
-	happen(f, "/t/b", EVENT_KILL, 1);
+	happen(f, "/t/a", EVENT_KILL, 1);
+	happen(f, "/t/a/x", EVENT_KILL, 2);
 	f->trigger = &trigger;
 	pass(f, t);
-	expect(f, "/t/b", EVENT_KILL, 1, PLACED);
+	expect(f, "/t/a", EVENT_KILL, 1, PLACED);
 	settle(f, t);
+	expect(f, "/t", EVENT_KILL, 2, REMOVED);
 	expect_none(f);
-	expect_balance(f, EVENT_KILL, 1);
+	expect_balance(f, EVENT_KILL, 3);
 }
 
 /* What comes after the top was read is for the next pass, wherever this one meets it. */
@@ -401,6 +458,7 @@ int main(void)
 		T(starts_anew_when_memory_was_off),
 		T(tells_what_is_on_its_way_once),
 		cmocka_unit_test(removed_at_any_moment),
+		cmocka_unit_test(made_anew_at_any_moment),
 		T(removed_after_its_own_was_told),
 		cmocka_unit_test(later_events_wait_or_are_told_once),
 		T(second_look_leaves_later_events_alone),
