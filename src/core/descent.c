@@ -226,14 +226,20 @@ static int enter(struct descent *d, int dir, const struct news *n)
 
 /*
  * What was read below @dir is @a's only if @dir still has @a's memory.events: the name, or the memory
- * controller, may have been given up and taken anew since @a was read.
+ * controller, may have been given up and taken anew since @a was read. Likewise the id that came
+ * with the name from a listing may be that of a former directory of this name.
  */
-static int confirm(struct descent *d, const struct account *a, int dir)
+static int confirm(struct descent *d, struct account *a, int dir)
 {
 	struct reading rd;
 	int r = d->l->ops->read(d->l->ctx, dir, NULL, &rd);
 
-	return r == 0 && rd.key != a->key ? TREE_E_GONE : r;
+	if (r != 0)
+		return r;
+	if (rd.key != a->key)
+		return TREE_E_GONE;
+	a->id = rd.id;
+	return 0;
 }
 
 static int settle_children(struct descent *d, struct listing *li)

@@ -311,6 +311,8 @@ static int op_read(void *ctx, int dir, const char *name, struct reading *ret)
 	r = read_lines(s, css, &css->hier, &rd.counts);
 	if (r != 0)
 		return r;
+	if (!name)
+		rd.id = d->id;
 	rd.key = name && s->lazy_keys && counts_zero(&rd.counts) ? 0 : css->key;
 	*ret = rd;
 	return 0;

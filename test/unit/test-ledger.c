@@ -337,6 +337,31 @@ static void made_anew_at_any_moment(void **state)
 	}
 }
 
+static void make_z_anew(struct fixture *f)
+{
+	unmake(f, "/t/z");
+	make(f, "/t/z");
+	happen(f, "/t/z", EVENT_KILL, 1);
+}
+
+/* A listing tells names and ids of one moment, and the names are read in the next. */
+static void tells_the_id_of_the_one_it_read(void **state)
+{
+	static const struct trigger trigger = { SIM_EACH, "/t", "z", make_z_anew, 0 };
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	make(f, "/t/z");
+	happen(f, "/t/b", EVENT_KILL, 1);
+	f->sim->list_batch = 8;
+	f->trigger = &trigger;
+	pass(f, t);
+	settle(f, t);
+	assert_int_equal(f->n_told, 2);
+	for (unsigned i = 0; i < f->n_told; i++)
+		assert_int_equal(f->told[i].id, at(f, f->told[i].path)->id);
+}
+
 static void remove_a(struct fixture *f)
 {
 	unmake(f, "/t/a/x");
@@ -459,6 +484,7 @@ int main(void)
 		T(tells_what_is_on_its_way_once),
 		cmocka_unit_test(removed_at_any_moment),
 		cmocka_unit_test(made_anew_at_any_moment),
+		T(tells_the_id_of_the_one_it_read),
 		T(removed_after_its_own_was_told),
 		cmocka_unit_test(later_events_wait_or_are_told_once),
 		T(second_look_leaves_later_events_alone),
