@@ -468,6 +468,40 @@ static void a_child_that_cannot_be_read_now_is_not_gone(void **state)
 	}
 }
 
+/* ---- what may not be read ---- */
+
+static void tells_what_it_may_not_read_unplaced(void **state)
+{
+	static const enum sim_denied how[] = { SIM_DENIED_DIR, SIM_DENIED_FILES };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture *f;
+		struct account *t;
+
+		fixture_setup(state);
+		f = *state;
+		happen(f, "/t/a/x", EVENT_KILL, 3);
+		at(f, "/t/a")->denied = how[i];
+		t = add(f, "/t");
+		pass(f, t);
+		settle(f, t);
+		expect_none(f); /* the past is known, if not where */
+		happen(f, "/t/a/x", EVENT_KILL, 1);
+		happen(f, "/t/b", EVENT_KILL, 1);
+		pass(f, t);
+		expect(f, "/t/b", EVENT_KILL, 1, PLACED);
+		expect_none(f);
+		resolve(f, t);
+		expect(f, "/t", EVENT_KILL, 1, UNPLACED);
+		happen(f, "/t/b", EVENT_KILL, 1);
+		settle(f, t);
+		expect(f, "/t/b", EVENT_KILL, 1, PLACED);
+		expect_none(f);
+		expect_balance(f, EVENT_KILL, 3);
+		fixture_teardown(state);
+	}
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -489,6 +523,7 @@ int main(void)
 		cmocka_unit_test(later_events_wait_or_are_told_once),
 		T(second_look_leaves_later_events_alone),
 		cmocka_unit_test(a_child_that_cannot_be_read_now_is_not_gone),
+		cmocka_unit_test(tells_what_it_may_not_read_unplaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
