@@ -19,9 +19,10 @@ placed() {
 		path = substr($0, RSTART + 10, RLENGTH - 11)
 		match($0, /"count":[0-9]+/)
 		for (n = substr($0, RSTART + 8, RLENGTH - 8); n > 0; n--) print path
-	}' | sort >/tmp/told
-	sed -n "s#^kill $CGROUP##p" /tmp/storm | sort >/tmp/done
-	comm -12 /tmp/told /tmp/done | wc -l
+	}' >/tmp/told
+	sed -n "s#^kill $CGROUP##p" /tmp/storm >/tmp/done
+	# How many lines both have, each as often as it is in both.
+	awk 'NR == FNR { n[$0]++; next } n[$0]-- > 0 { both++ } END { print both + 0 }' /tmp/told /tmp/done
 }
 
 at_rest() {
