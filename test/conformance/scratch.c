@@ -290,6 +290,10 @@ void hog_lazyfree(void)
 	}
 }
 
+void hog_nothing(void)
+{
+}
+
 void hog_hold(void)
 {
 	touch(map(SCRATCH_LIMIT / 4 * 3), SCRATCH_LIMIT / 4 * 3);
