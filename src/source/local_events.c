@@ -57,7 +57,8 @@ struct local_cgroup {
 	int events_fd;
 	int dir_fd; /* -1 in one that has a parent and no children */
 	char *name;
-	bool known; /* `seen` was read at some time */
+	bool known;     /* `seen` was read at some time */
+	bool continues; /* what the next file opened counts is what `seen` is of */
 	struct tallies seen;
 	unsigned refs; /* holders and children */
 	struct reread reread;
@@ -154,13 +155,32 @@ static void tell(struct local_cgroup *c, uint64_t n)
 }
 
 /*
- * The first look at a newly opened file. If memory was switched off and on, it counts from 0 again,
- * and all of it is news. But a memory controller that another one needs (io, for writeback) is only
- * hidden while it is off: it then comes back with its old counts.
+ * While memory is off for a cgroup but io is on, whose writeback needs it, the kernel only hides
+ * the memory controller: it comes back with its old counts. Else it begins anew.
  */
+static bool io_is_on(const struct local_cgroup *c)
+{
+	_cleanup_close_ int fd = -1;
+	char text[TEXT_MAX], *save, *word;
+	ssize_t n;
+
+	if (!c->parent)
+		return false;
+	fd = openat(c->parent->dir_fd, "cgroup.subtree_control", O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	for (word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save))
+		if (strcmp(word, "io") == 0)
+			return true;
+	return false;
+}
+
+/* The first look at a newly opened file. What a new controller counted is all news. */
 static void first_tallies(struct local_cgroup *c, const struct tallies *t)
 {
-	bool anew = t->oom < c->seen.oom || t->max < c->seen.max;
+	bool anew = !c->continues || t->oom < c->seen.oom || t->max < c->seen.max;
 
 	if (c->known)
 		tell(c, anew ? t->oom : t->oom - c->seen.oom);
@@ -259,12 +279,14 @@ static void look(struct local_cgroup *c, enum why why, uint64_t now_ns)
 
 	if (r < 0) {
 		file_close(c);
-		if (r != -ENODEV)
+		c->continues = r != -ENODEV || io_is_on(c);
+		if (r != -ENODEV) {
 			set_state(c, STATE_LATER);
-		else if (still_there(c))
+		} else if (still_there(c)) {
 			(void)file_open(c);
-		else
+		} else {
 			gone(c, now_ns);
+		}
 		return;
 	}
 	news = t.oom > c->seen.oom;
@@ -289,6 +311,13 @@ static void gone(struct local_cgroup *c, uint64_t now_ns)
 	registry_gone(c->le->args.registry, c->id);
 }
 
+static int reopen(struct local_cgroup *c)
+{
+	if (c->state == STATE_OFF)
+		c->continues = c->continues && io_is_on(c);
+	return file_open(c);
+}
+
 /* Brings the state of @c up to date, whatever was missed. */
 static void verify(struct local_cgroup *c, uint64_t now_ns)
 {
@@ -299,7 +328,7 @@ static void verify(struct local_cgroup *c, uint64_t now_ns)
 	else if (c->state == STATE_OPEN)
 		look(c, WHY_ASKED, now_ns);
 	else
-		(void)file_open(c);
+		(void)reopen(c);
 }
 
 static void verify_children(struct local_cgroup *parent, const char *name, uint64_t now_ns)
@@ -589,7 +618,7 @@ static int chain_start(struct local_cgroup *top_of_call, uint64_t now_ns)
 		if (c->state == STATE_OPEN)
 			look(c, WHY_ASKED, now_ns);
 		else if (c->state != STATE_GONE)
-			r = file_open(c);
+			r = reopen(c);
 		if (was_new && c->state == STATE_LATER)
 			return r;
 		if (c == top_of_call && c->state != STATE_OPEN)

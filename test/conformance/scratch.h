@@ -63,6 +63,7 @@ void hog_syscall(void); /* the same, but it is the kernel that touches it, in re
 void hog_lazyfree(
 	void);       /* twice the limit, in pieces given back with MADV_FREE: hits `max`, no oom */
 void hog_hold(void); /* takes three quarters of the limit, then waits */
+void hog_nothing(void); /* waits */
 struct hog hog_start(const struct scratch *s, const char *path, hog_act act);
 /* Releases it and waits until it has begun to wait or has ended. */
 void hog_go(struct hog *h);
