@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What can only be tried in a machine of one's own: limits of inotify, the machine itself out of
+ * memory, and a remount of the whole hierarchy, which comes last.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "kf.h"
+
+#define WATCHES "/proc/sys/fs/inotify/max_user_watches"
+
+static unsigned long read_number(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[64];
+
+	CHECK(fd >= 0 && fd_text(fd, text, sizeof(text)) > 0, "%s: %m", path);
+	return strtoul(text, NULL, 10);
+}
+
+static bool write_number(const char *path, unsigned long n)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && dprintf(fd, "%lu", n) > 0;
+}
+
+static void watches(const struct kf *kf)
+{
+	unsigned long n = read_number(WATCHES);
+	struct ino ino;
+
+	ino_open(&ino);
+	ino_add(&ino, &kf->scratch, NULL, IN_CREATE);
+	CHECK(n > 0, "no watch allowed, one taken");
+	kf_figure("%lu", n);
+}
+
+/* Watches on cgroup directories until there are no more. */
+static void watches_end(const struct kf *kf)
+{
+	unsigned long was = read_number(WATCHES);
+	char path[64], name[16];
+	int n, wd = 0;
+	struct ino ino;
+	struct cg c;
+
+	ino_open(&ino);
+	CHECK(write_number(WATCHES, 8), "%s: %m", WATCHES);
+	for (n = 0; n < 32 && wd >= 0; n++) {
+		snprintf(name, sizeof(name), "c%d", n);
+		cg_make(&kf->scratch, name, &c);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d/.", c.fd);
+		wd = inotify_add_watch(ino.fd, path, IN_CREATE);
+	}
+	n = wd < 0 ? errno : 0;
+	CHECK(write_number(WATCHES, was), "%s: %m", WATCHES);
+	CHECK(wd < 0 && n == ENOSPC, "root, 8 allowed: %s", strerror(n));
+}
+
+/* A process that takes all memory of the machine; 0: as it is, without a cgroup of ours. */
+static void all_memory(const struct cg *c)
+{
+	struct hog h = hog_start(c, 0, HOG_EVERYTHING);
+	int status;
+
+	hog_go(&h);
+	status = hog_wait(&h);
+	CHECK(killed_by_oom(status), "wait status %#x", (unsigned)status);
+}
+
+static void global_oom(const struct kf *kf)
+{
+	uint64_t before = vmstat_key("oom_kill"), in_root, in_cgroup;
+	struct cg c;
+	int efd = -1;
+
+	cg_make(&kf->scratch, "c", &c);
+	if (!kf->v2)
+		efd = v1_listen(&c);
+
+	all_memory(&kf->root);
+	in_root = vmstat_key("oom_kill") - before;
+	CHECK(in_root == 1, "vmstat of a kill in the root: %" PRIu64, in_root);
+	CHECK(cg_local(kf, &c, "oom_kill") == 0, "counted in a cgroup");
+	CHECK(cg_key(&kf->scratch, kf->events, "oom_kill") == 0, "counted in the scratch cgroup");
+
+	all_memory(&c);
+	in_cgroup = vmstat_key("oom_kill") - before - in_root;
+	CHECK(in_cgroup == 1, "vmstat of a kill in a cgroup: %" PRIu64, in_cgroup);
+	CHECK(cg_local(kf, &c, "oom_kill") == 1, "not counted in the victim's cgroup");
+	if (kf->v2) {
+		CHECK(cg_key(&kf->scratch, "memory.events", "oom_kill") == 1, "not above it");
+		CHECK(cg_key(&kf->scratch, "memory.events", "oom") == 0, "an oom counted");
+	} else {
+		CHECK(efd_take(efd) == 0, "signalled");
+	}
+	kf_figure("%" PRIu64 " / %" PRIu64, in_root, in_cgroup);
+}
+
+static void remount(const struct kf *kf, const char *options)
+{
+	CHECK(mount("none", kf->root.path, NULL, MS_REMOUNT, options) == 0,
+	      "remount %s with '%s': %m", kf->root.path, options);
+}
+
+/* Does a remount made in another mount namespace show here? */
+static void remount_elsewhere(const struct kf *kf, const char *options)
+{
+	pid_t pid = hog_fork();
+	int status;
+
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) != 0)
+			_exit(2);
+		remount(kf, options);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0, "remount elsewhere: %#x",
+	      (unsigned)status);
+}
+
+static bool told_by_mountinfo(int fd)
+{
+	char text[8192];
+	bool told = fd_poll(fd, POLLPRI, KF_NEVER_MS) != 0;
+
+	fd_text(fd, text, sizeof(text));
+	return told;
+}
+
+static void localevents(const struct kf *kf)
+{
+	char was[KF_PATH], with[KF_PATH + 32], now[KF_PATH];
+	uint64_t before, after;
+	bool here, elsewhere;
+	struct cg top, leaf;
+	int mounts;
+
+	kf_mount_options(true, was);
+	if (strstr(was, "memory_localevents"))
+		kf_skip("the hierarchy is mounted with memory_localevents already");
+	snprintf(with, sizeof(with), "%s,memory_localevents", was);
+	cg_make_inner(kf, &kf->scratch, "top", &top);
+	cg_make(&top, "leaf", &leaf);
+	cg_limit(kf, &leaf, KF_LIMIT);
+	mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	told_by_mountinfo(mounts);
+	CHECK(!told_by_mountinfo(mounts), "mountinfo tells although nothing happened");
+
+	hog_oom(&leaf);
+	before = cg_key(&top, "memory.events", "oom_kill");
+	remount(kf, with);
+	here = told_by_mountinfo(mounts);
+	kf_mount_options(true, now);
+	hog_oom(&leaf);
+	after = cg_key(&top, "memory.events", "oom_kill");
+	CHECK(cg_key(&leaf, "memory.events", "oom_kill") == 2, "the leaf's");
+	remount_elsewhere(kf, was);
+	elsewhere = told_by_mountinfo(mounts);
+	kf_figure("%" PRIu64 " then %" PRIu64 " / %s / %s", before, after, here ? "yes" : "no",
+		  elsewhere ? "yes" : "no");
+	CHECK(strstr(now, "memory_localevents"), "mountinfo shows '%s'", now);
+	CHECK(before == 1, "before: %" PRIu64, before);
+	CHECK(after == 0, "with it: %" PRIu64, after);
+	CHECK(here, "mountinfo does not tell");
+	CHECK(cg_key(&top, "memory.events", "oom_kill") == 2, "after it was taken back");
+}
+
+const struct kf_fact kf_machine_facts[] = {
+	{ "inotify-watches", KF_ANY, watches, "the number of inotify watches per user is limited",
+	  "no watch possible", "fs.inotify.max_user_watches" },
+	{ "inotify-watches-end", KF_ANY | KF_MACHINE, watches_end,
+	  "one watch too many gives ENOSPC, for root as well", "32 watches where 8 are allowed",
+	  NULL },
+	{ "global-oom", KF_ANY | KF_MACHINE, global_oom,
+	  "the machine itself out of memory: /proc/vmstat counts each kill; one in the root cgroup "
+	  "shows in no "
+	  "other file; one in a cgroup counts there without an oom, and v1 does not signal",
+	  "a vmstat count other than 1 each; a kill counted elsewhere; an oom or a signal",
+	  "vmstat for the kill in the root / in a cgroup" },
+	{ "localevents-remount", KF_V2 | KF_MACHINE, localevents,
+	  "remounting with memory_localevents makes memory.events local for the whole system, and "
+	  "is seen in "
+	  "mountinfo; taking it back makes it hierarchical again, with what was counted meanwhile",
+	  "any of these otherwise; a remount in the own mount namespace that does not make "
+	  "mountinfo POLLPRI",
+	  "the parent's count before, then with it / told by mountinfo here / of a remount in "
+	  "another mount "
+	  "namespace" },
+	{ 0 },
+};
