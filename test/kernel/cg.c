@@ -100,17 +100,30 @@ ssize_t fd_text(int fd, char *buf, size_t size)
 	return sum;
 }
 
-uint64_t fd_key(int fd, const char *key)
+static uint64_t text_key(const char *text, const char *key)
+{
+	uint64_t v = 0;
+	int r = flat_keyed_u64(text, key, &v);
+
+	CHECK(r == 0, "no number for the key %s in '%s'", key, text);
+	return v;
+}
+
+void fd_keys(int fd, const char *key1, uint64_t *ret1, const char *key2, uint64_t *ret2)
 {
 	char text[TEXT_MAX];
-	uint64_t v = 0;
-	ssize_t n;
-	int r;
+	ssize_t n = fd_text(fd, text, sizeof(text));
 
-	n = fd_text(fd, text, sizeof(text));
 	CHECK(n >= 0, "read: %s", strerror((int)-n));
-	r = flat_keyed_u64(text, key, &v);
-	CHECK(r == 0, "no number for the key %s in '%s'", key, text);
+	*ret1 = text_key(text, key1);
+	*ret2 = text_key(text, key2);
+}
+
+uint64_t fd_key(int fd, const char *key)
+{
+	uint64_t v, same;
+
+	fd_keys(fd, key, &v, key, &same);
 	return v;
 }
 

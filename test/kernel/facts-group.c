@@ -2,6 +2,7 @@
 /*
  * Group kills: memory.oom.group
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,6 +90,42 @@ static void group_kill_at_group(const struct kf *kf)
 	CHECK(cg_key(&top, "memory.events", "oom_group_kill") == 1, "not hierarchical");
 }
 
+/*
+ * The text is made from its first line to its last. So a reading without the group kill was made, in
+ * its oom_kill line, before that was counted.
+ */
+static void group_counted_second(const struct kf *kf)
+{
+	uint64_t kills = 0, groups = 0;
+	unsigned readings = 0, between = 0;
+	struct hog h[MEMBERS];
+	char name[16];
+	struct cg c;
+	int fd;
+
+	need_oom_group(kf);
+	for (int run = 0; run < RUNS; run++) {
+		snprintf(name, sizeof(name), "c%d", run);
+		cg_make(&kf->scratch, name, &c);
+		cg_write(&c, "memory.oom.group", "1");
+		cg_limit(kf, &c, KF_LIMIT);
+		fd = cg_open(&c, "memory.events.local", O_RDONLY);
+		for (int i = 0; i < MEMBERS; i++)
+			h[i] = hog_start(&c, 64 << 10, HOG_OVERRUN);
+		hog_go(&h[0]);
+		do {
+			fd_keys(fd, "oom_kill", &kills, "oom_group_kill", &groups);
+			CHECK(groups > 0 || kills <= 1, "%" PRIu64 " kills and no group kill",
+			      kills);
+			between += groups > 0 && kills < MEMBERS;
+			readings++;
+		} while (kills < MEMBERS);
+		for (int i = 0; i < MEMBERS; i++)
+			hog_wait(&h[i]);
+	}
+	kf_figure("%u / %u", readings, between);
+}
+
 /* More kills than ooms, as limit-lowered has more ooms than kills: none bounds the other. */
 static void more_kills_than_ooms(const struct kf *kf)
 {
@@ -118,6 +155,11 @@ const struct kf_fact kf_group_facts[] = {
 	{ "group-kill-at-group", KF_V2, group_kill_at_group,
 	  "oom_group_kill counts once, at the cgroup with memory.oom.group, and in its ancestors",
 	  "oom_group_kill at the limit or the victims', or more than one", NULL },
+	{ "group-kill-counted-second", KF_V2, group_counted_second,
+	  "a group kill counts the chosen victim first, then oom_group_kill, then the other "
+	  "members",
+	  "a reading with two kills and no group kill",
+	  "readings / with the group kill and fewer kills than members, in 6 group kills of 5" },
 	{ "kills-exceed-ooms", KF_V2, more_kills_than_ooms,
 	  "oom does not bound oom_kill: one oom of a group kills many",
 	  "a group kill of 5 with 5 ooms or more", "ooms / kills" },

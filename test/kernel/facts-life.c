@@ -6,10 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +94,74 @@ static void listing(const struct kf *kf)
 		found++;
 	}
 	CHECK(found == CHILDREN, "%d directories", found);
+}
+
+/* A process that makes and removes cgroups in @parent until it is killed. */
+static pid_t start_churn(const struct cg *parent)
+{
+	pid_t pid = hog_fork();
+	char name[16];
+
+	if (pid > 0)
+		return pid;
+	for (unsigned i = 0;; i++) {
+		snprintf(name, sizeof(name), "churn%u", i % 8);
+		if (mkdirat(parent->fd, name, 0755) != 0 && errno != EEXIST)
+			_exit(1);
+		snprintf(name, sizeof(name), "churn%u", (i + 4) % 8);
+		if (unlinkat(parent->fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+			_exit(1);
+	}
+}
+
+/* A small buffer, so that one listing takes many calls, between which others come and go. */
+static unsigned list_kept(int dirfd, bool *seen, unsigned kept)
+{
+	_Alignas(struct dirent64) char buf[512];
+	const struct dirent64 *e;
+	unsigned i, found = 0;
+	long n;
+
+	memset(seen, 0, kept * sizeof(*seen));
+	CHECK(lseek(dirfd, 0, SEEK_SET) == 0, "lseek: %m");
+	while ((n = syscall(SYS_getdents64, dirfd, buf, sizeof(buf))) > 0) {
+		for (long at = 0; at < n; at += e->d_reclen) {
+			e = (const void *)(buf + at);
+			if (sscanf(e->d_name, "kept%u", &i) != 1 || i >= kept)
+				continue;
+			CHECK(!seen[i], "%s twice in one listing", e->d_name);
+			seen[i] = true;
+			found++;
+		}
+	}
+	CHECK(n == 0, "getdents64: %m");
+	return found;
+}
+
+static void listing_is_complete(const struct kf *kf)
+{
+	enum { KEPT = 100, LISTINGS = 200 };
+	bool seen[KEPT];
+	unsigned found;
+	char name[16];
+	struct cg c;
+	pid_t churn;
+	int fd;
+
+	for (int i = 0; i < KEPT; i++) {
+		snprintf(name, sizeof(name), "kept%d", i);
+		cg_make(&kf->scratch, name, &c);
+		close(c.fd);
+	}
+	fd = cg_open(&kf->scratch, ".", O_RDONLY | O_DIRECTORY);
+	churn = start_churn(&kf->scratch);
+	for (int i = 0; i < LISTINGS; i++) {
+		found = list_kept(fd, seen, KEPT);
+		CHECK(found == KEPT, "listing %d: %u of %d", i, found, KEPT);
+	}
+	CHECK(waitpid(churn, NULL, WNOHANG) == 0, "nobody made and removed others meanwhile");
+	CHECK(kill(churn, SIGKILL) == 0 && waitpid(churn, NULL, 0) == churn, "kill: %m");
+	kf_figure("%d of %d", LISTINGS, LISTINGS);
 }
 
 static void links(const struct kf *kf)
@@ -179,6 +251,54 @@ static void mkdir_and_rmdir_are_told(const struct kf *kf)
 	CHECK(is_dir_event(ino_next(&ino, KF_SOON_MS), IN_DELETE, "c"), "no IN_DELETE|IN_ISDIR");
 }
 
+/* By the time a watcher hears of a cgroup it is complete; when it hears of the end, it is over. */
+static void told_when_done(const struct kf *kf)
+{
+	enum { TIMES = 100 };
+	const struct inotify_event *e;
+	char path[300], name[16];
+	struct ino ino;
+	pid_t maker;
+	int status;
+
+	ino_open(&ino);
+	ino_add(&ino, &kf->scratch, NULL, IN_CREATE);
+	maker = hog_fork();
+	for (int i = 0; maker == 0 && i < TIMES; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		if (mkdirat(kf->scratch.fd, name, 0755) != 0)
+			_exit(1);
+	}
+	if (maker == 0)
+		_exit(0);
+	for (int i = 0; i < TIMES; i++) {
+		e = ino_next(&ino, KF_SOON_MS);
+		CHECK(e, "no IN_CREATE %d", i);
+		snprintf(path, sizeof(path), "%s/%s", e->name, kf->events);
+		CHECK(cg_has(&kf->scratch, path), "told of %s before %s", e->name, kf->events);
+	}
+	CHECK(waitpid(maker, &status, 0) == maker && status == 0, "maker: %#x", (unsigned)status);
+
+	ino_open(&ino);
+	ino_add(&ino, &kf->scratch, NULL, IN_DELETE);
+	maker = hog_fork();
+	for (int i = 0; maker == 0 && i < TIMES; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		if (unlinkat(kf->scratch.fd, name, AT_REMOVEDIR) != 0)
+			_exit(1);
+	}
+	if (maker == 0)
+		_exit(0);
+	for (int i = 0; i < TIMES; i++) {
+		e = ino_next(&ino, KF_SOON_MS);
+		CHECK(e, "no IN_DELETE %d", i);
+		CHECK(!cg_has(&kf->scratch, e->name), "told of the end of %s, which is there",
+		      e->name);
+	}
+	CHECK(waitpid(maker, &status, 0) == maker && status == 0, "maker: %#x", (unsigned)status);
+	kf_figure("%d, %d", TIMES, TIMES);
+}
+
 static void v1_rename_is_told(const struct kf *kf)
 {
 	const struct inotify_event *e;
@@ -244,6 +364,83 @@ static void controller_off_on(const struct kf *kf)
 	cg_make(&c, "later", &later);
 	CHECK(is_dir_event(ino_next(&ino, KF_SOON_MS), IN_CREATE, "later"),
 	      "inotify told something of the files");
+}
+
+/*
+ * io needs memory (for writeback): while io is on, memory switched off is only hidden, and comes
+ * back with what it had counted.
+ */
+static void controller_hidden(const struct kf *kf)
+{
+	uint64_t file, kills;
+	struct cg p, c;
+	int r;
+
+	if (kf->machine && kf->real_root)
+		cg_try_write(&kf->root, "cgroup.subtree_control", "+io");
+	r = cg_try_write(&kf->scratch, "cgroup.subtree_control", "+io");
+	if (r != 0)
+		kf_skip("io cannot be switched on here: %s", strerror(-r));
+	cg_make_inner(kf, &kf->scratch, "p", &p);
+	cg_write(&p, "cgroup.subtree_control", "+io");
+	cg_make(&p, "c", &c);
+	cg_limit(kf, &c, KF_LIMIT);
+	hog_oom(&c);
+	file = cg_inode(&c, "memory.events");
+	cg_write(&p, "cgroup.subtree_control", "-memory");
+	CHECK(!cg_has(&c, "memory.events"), "still there");
+	cg_write(&p, "cgroup.subtree_control", "+memory");
+	CHECK(cg_inode(&c, "memory.events") != file, "the same file inode");
+	kills = cg_key(&c, "memory.events", "oom_kill");
+	kf_figure("%" PRIu64, kills);
+	CHECK(kills == 1, "oom_kill of the new file: %" PRIu64, kills);
+	CHECK(cg_key(&p, "memory.events", "oom_kill") == 1, "the parent's");
+}
+
+/* In a namespace whose root is @arg. Returns 0, or what is wrong. */
+static int look_from_inside(const struct kf *kf)
+{
+	char path[] = "/tmp/kernel-facts-XXXXXX";
+	struct stat st;
+	int fd, r = 0;
+
+	if (cg_try_write(&kf->scratch, "c/cgroup.procs", "0") != 0 ||
+	    unshare(CLONE_NEWCGROUP | CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 || !mkdtemp(path))
+		return 1;
+	if (mount("none", path, "cgroup2", 0, NULL) != 0) {
+		rmdir(path);
+		return 2;
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || faccessat(fd, kf->events, R_OK, 0) != 0)
+		r = 3;
+	else if (fstat(fd, &st) != 0 || st.st_ino != cg_inode(&kf->scratch, "c"))
+		r = 4;
+	close(fd);
+	umount2(path, MNT_DETACH);
+	rmdir(path);
+	return r;
+}
+
+static void namespace_root(const struct kf *kf)
+{
+	pid_t pid;
+	struct cg c;
+	int status;
+
+	if (geteuid() != 0)
+		kf_skip("not root: cannot make a cgroup namespace");
+	cg_make(&kf->scratch, "c", &c);
+	pid = hog_fork();
+	if (pid == 0)
+		_exit(look_from_inside(kf));
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status), "waitpid: %#x",
+	      (unsigned)status);
+	CHECK(WEXITSTATUS(status) != 1 && WEXITSTATUS(status) != 2,
+	      "no namespace, or no mount in it");
+	CHECK(WEXITSTATUS(status) != 3, "no memory.events in the visible root");
+	CHECK(WEXITSTATUS(status) != 4, "another inode than from outside");
 }
 
 static void subtree_control_is_told(const struct kf *kf)
@@ -312,6 +509,12 @@ const struct kf_fact kf_life_facts[] = {
 	{ "getdents-type-and-id", KF_ANY, listing,
 	  "listing a cgroup's directory gives its children as DT_DIR, d_ino is the child's id",
 	  "DT_UNKNOWN, a d_ino that is not the child's inode, a child that is missing", NULL },
+	{ "listing-complete", KF_ANY, listing_is_complete,
+	  "a listing that takes several calls has every child that was there all the time, once, "
+	  "whatever is "
+	  "made and removed beside it meanwhile",
+	  "a listing without one of the 100 children that stay, or with one twice",
+	  "complete listings of 100 children" },
 	{ "nlink-counts-children", KF_ANY, links,
 	  "st_nlink of a cgroup's directory is 2 and one more for each child",
 	  "anything but 2, 4 and 3", "st_nlink with no child, two, one" },
@@ -324,6 +527,11 @@ const struct kf_fact kf_life_facts[] = {
 	  "IN_DELETE|IN_ISDIR for "
 	  "a rmdir",
 	  "another event, or none", NULL },
+	{ "told-when-done", KF_ANY, told_when_done,
+	  "at IN_CREATE the new cgroup has its file with the counters, at IN_DELETE the removed "
+	  "one is gone",
+	  "one of 100 told before the file is there; one of 100 that is still there",
+	  "in order, of cgroups made, removed" },
 	{ "v1-rename-told", KF_V1, v1_rename_is_told,
 	  "renaming a v1 cgroup gives IN_MOVED_FROM and IN_MOVED_TO with one cookie; the inode "
 	  "stays",
@@ -337,6 +545,15 @@ const struct kf_fact kf_life_facts[] = {
 	  "nothing of the "
 	  "files",
 	  "any of these otherwise", NULL },
+	{ "controller-hidden", KF_V2, controller_hidden,
+	  "memory switched off while io is on comes back with its old counters, in a file with a "
+	  "new inode",
+	  "counters that start at 0, or a file with the same inode",
+	  "oom_kill of the new file, 1 before" },
+	{ "namespace-root", KF_V2, namespace_root,
+	  "the visible root of a cgroup namespace has memory.events as any cgroup, and its inode "
+	  "is not 1",
+	  "no such file there, or another inode than seen from outside", NULL },
 	{ "subtree-control-told", KF_V2, subtree_control_is_told,
 	  "writing cgroup.subtree_control gives IN_MODIFY on the file, and on its directory with "
 	  "the name",

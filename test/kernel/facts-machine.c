@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,7 +69,33 @@ static void watches_end(const struct kf *kf)
 	CHECK(wd < 0 && n == ENOSPC, "root, 8 allowed: %s", strerror(n));
 }
 
-/* A process that takes all memory of the machine; 0: as it is, without a cgroup of ours. */
+/* Events that differ from the one before, as equal ones are merged. */
+static void overflow(const struct kf *kf)
+{
+	const char *const path = "/proc/sys/fs/inotify/max_queued_events";
+	unsigned long was = read_number(path);
+	const struct inotify_event *e;
+	bool told = false;
+	struct ino ino;
+	struct cg c;
+
+	CHECK(write_number(path, 8), "%s: %m", path);
+	ino_open(&ino);
+	CHECK(write_number(path, was), "%s: %m", path);
+	ino_add(&ino, &kf->scratch, NULL, IN_CREATE | IN_DELETE);
+	for (int i = 0; i < 8; i++) {
+		cg_make(&kf->scratch, "c", &c);
+		cg_remove(&kf->scratch, "c");
+		close(c.fd);
+	}
+	for (int i = 0; (e = ino_next(&ino, 0)); i++) {
+		told |= (e->mask & IN_Q_OVERFLOW) && e->wd == -1;
+		CHECK(!told || i == 8, "overflow as event %d", i);
+	}
+	CHECK(told, "no IN_Q_OVERFLOW");
+}
+
+/* A process in @c that takes all memory of the machine. */
 static void all_memory(const struct cg *c)
 {
 	struct hog h = hog_start(c, 0, HOG_EVERYTHING);
@@ -114,7 +141,25 @@ static void remount(const struct kf *kf, const char *options)
 	      "remount %s with '%s': %m", kf->root.path, options);
 }
 
-/* Does a remount made in another mount namespace show here? */
+/* The same as newer mount(8) does it: the file system is changed, and no mount is touched. */
+static void reconfigure(const struct kf *kf, const char *options)
+{
+	long fd = syscall(SYS_fspick, AT_FDCWD, kf->root.path, 0L);
+	char words[KF_PATH + 32], *rest = words, *word;
+
+	CHECK(fd >= 0, "fspick: %m");
+	snprintf(words, sizeof(words), "%s", options);
+	while ((word = strsep(&rest, ","))) {
+		if (strcmp(word, "rw") == 0 || strcmp(word, "ro") == 0)
+			continue;
+		CHECK(syscall(SYS_fsconfig, fd, FSCONFIG_SET_FLAG, word, NULL, 0L) == 0, "%s: %m",
+		      word);
+	}
+	CHECK(syscall(SYS_fsconfig, fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0L) == 0,
+	      "fsconfig: %m");
+	close((int)fd);
+}
+
 static void remount_elsewhere(const struct kf *kf, const char *options)
 {
 	pid_t pid = hog_fork();
@@ -139,42 +184,66 @@ static bool told_by_mountinfo(int fd)
 	return told;
 }
 
-static void localevents(const struct kf *kf)
+static bool localevents_on(void)
 {
-	char was[KF_PATH], with[KF_PATH + 32], now[KF_PATH];
-	uint64_t before, after;
-	bool here, elsewhere;
-	struct cg top, leaf;
+	char options[KF_PATH];
+
+	kf_mount_options(true, options);
+	return strstr(options, "memory_localevents") != NULL;
+}
+
+/* Whether the mountinfo of this process tells of a remount, by how it is made. */
+static void localevents_told(const struct kf *kf)
+{
+	bool here, by_fsconfig, elsewhere;
+	char was[KF_PATH], with[KF_PATH + 32];
 	int mounts;
 
 	kf_mount_options(true, was);
-	if (strstr(was, "memory_localevents"))
-		kf_skip("the hierarchy is mounted with memory_localevents already");
+	snprintf(with, sizeof(with), "%s,memory_localevents", was);
+	mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	told_by_mountinfo(mounts);
+	CHECK(!told_by_mountinfo(mounts), "told although nothing happened");
+
+	remount(kf, with);
+	CHECK(localevents_on(), "mountinfo does not show it");
+	here = told_by_mountinfo(mounts);
+	remount_elsewhere(kf, was);
+	CHECK(!localevents_on(), "mountinfo still shows it");
+	elsewhere = told_by_mountinfo(mounts);
+	reconfigure(kf, with);
+	CHECK(localevents_on(), "mountinfo does not show it, after fsconfig");
+	by_fsconfig = told_by_mountinfo(mounts);
+	remount(kf, was);
+	kf_figure("%s / %s / %s", here ? "yes" : "no", by_fsconfig ? "yes" : "no",
+		  elsewhere ? "yes" : "no");
+	CHECK(here, "not told of a remount in the own mount namespace");
+}
+
+/* What was counted while it was on is missing above for ever. */
+static void localevents(const struct kf *kf)
+{
+	char was[KF_PATH], with[KF_PATH + 32];
+	struct cg top, leaf;
+	uint64_t n[3];
+
+	kf_mount_options(true, was);
 	snprintf(with, sizeof(with), "%s,memory_localevents", was);
 	cg_make_inner(kf, &kf->scratch, "top", &top);
 	cg_make(&top, "leaf", &leaf);
 	cg_limit(kf, &leaf, KF_LIMIT);
-	mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	told_by_mountinfo(mounts);
-	CHECK(!told_by_mountinfo(mounts), "mountinfo tells although nothing happened");
-
 	hog_oom(&leaf);
-	before = cg_key(&top, "memory.events", "oom_kill");
+	n[0] = cg_key(&top, "memory.events", "oom_kill");
 	remount(kf, with);
-	here = told_by_mountinfo(mounts);
-	kf_mount_options(true, now);
 	hog_oom(&leaf);
-	after = cg_key(&top, "memory.events", "oom_kill");
+	n[1] = cg_key(&top, "memory.events", "oom_kill");
 	CHECK(cg_key(&leaf, "memory.events", "oom_kill") == 2, "the leaf's");
-	remount_elsewhere(kf, was);
-	elsewhere = told_by_mountinfo(mounts);
-	kf_figure("%" PRIu64 " then %" PRIu64 " / %s / %s", before, after, here ? "yes" : "no",
-		  elsewhere ? "yes" : "no");
-	CHECK(strstr(now, "memory_localevents"), "mountinfo shows '%s'", now);
-	CHECK(before == 1, "before: %" PRIu64, before);
-	CHECK(after == 0, "with it: %" PRIu64, after);
-	CHECK(here, "mountinfo does not tell");
-	CHECK(cg_key(&top, "memory.events", "oom_kill") == 2, "after it was taken back");
+	remount(kf, was);
+	hog_oom(&leaf);
+	n[2] = cg_key(&top, "memory.events", "oom_kill");
+	CHECK(cg_key(&leaf, "memory.events", "oom_kill") == 3, "the leaf's");
+	kf_figure("%" PRIu64 " %" PRIu64 " %" PRIu64, n[0], n[1], n[2]);
+	CHECK(n[0] == 1 && n[1] == 1 && n[2] == 2, "the parent's");
 }
 
 const struct kf_fact kf_machine_facts[] = {
@@ -183,20 +252,29 @@ const struct kf_fact kf_machine_facts[] = {
 	{ "inotify-watches-end", KF_ANY | KF_MACHINE, watches_end,
 	  "one watch too many gives ENOSPC, for root as well", "32 watches where 8 are allowed",
 	  NULL },
+	{ "inotify-overflow", KF_ANY | KF_MACHINE, overflow,
+	  "events beyond fs.inotify.max_queued_events are dropped; IN_Q_OVERFLOW with wd -1 "
+	  "follows the last "
+	  "that was kept",
+	  "no IN_Q_OVERFLOW, or not at the end", NULL },
 	{ "global-oom", KF_ANY | KF_MACHINE, global_oom,
 	  "the machine itself out of memory: /proc/vmstat counts each kill; one in the root cgroup "
 	  "shows in no "
 	  "other file; one in a cgroup counts there without an oom, and v1 does not signal",
 	  "a vmstat count other than 1 each; a kill counted elsewhere; an oom or a signal",
 	  "vmstat for the kill in the root / in a cgroup" },
-	{ "localevents-remount", KF_V2 | KF_MACHINE, localevents,
-	  "remounting with memory_localevents makes memory.events local for the whole system, and "
-	  "is seen in "
-	  "mountinfo; taking it back makes it hierarchical again, with what was counted meanwhile",
-	  "any of these otherwise; a remount in the own mount namespace that does not make "
-	  "mountinfo POLLPRI",
-	  "the parent's count before, then with it / told by mountinfo here / of a remount in "
-	  "another mount "
-	  "namespace" },
+	{ "localevents", KF_V2 | KF_MACHINE, localevents,
+	  "after a remount with memory_localevents an ancestor's memory.events keeps what it had "
+	  "and no longer "
+	  "grows; after a remount without it it grows again, and lacks for ever what came in "
+	  "between",
+	  "a parent that does not read 1, 1 and 2",
+	  "the parent's oom_kill after one kill before, one with it, one after" },
+	{ "localevents-told", KF_V2 | KF_MACHINE, localevents_told,
+	  "mountinfo shows memory_localevents, however it was set; a poll of it is woken by "
+	  "mount(2) in the own "
+	  "mount namespace",
+	  "a mountinfo that does not show it; no POLLPRI for a remount in the own mount namespace",
+	  "mountinfo polls: mount(2) here / fsconfig here / mount(2) in another mount namespace" },
 	{ 0 },
 };

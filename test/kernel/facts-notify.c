@@ -118,6 +118,54 @@ static void inotify_modify(const struct kf *kf)
 	CHECK(e && e->wd == wd && (e->mask & IN_MODIFY), "no IN_MODIFY");
 }
 
+/* Its own oom wakes who waits on memory.events.local, a child's does not. */
+static void local_pri(const struct kf *kf)
+{
+	struct cg top, leaf;
+	int fd, events, epfd;
+	struct hog h;
+
+	cg_make_inner(kf, &kf->scratch, "top", &top);
+	cg_make(&top, "leaf", &leaf);
+	cg_limit(kf, &leaf, KF_LIMIT);
+	fd = cg_open(&top, "memory.events.local", O_RDONLY);
+	events = cg_open(&top, "memory.events", O_RDONLY);
+	h = hog_start(&leaf, 0, HOG_OVERRUN);
+	fd_key(fd, "oom");
+	epfd = pri_open(fd);
+	fd_key(events, "oom");
+	hog_go(&h);
+	wait_for_key(pri_open(events), events, "oom_kill");
+	hog_wait(&h);
+	CHECK(!pri_wait(epfd, KF_NEVER_MS), "woken by a child's");
+
+	cg_limit(kf, &leaf, 4 * KF_LIMIT);
+	cg_limit(kf, &top, KF_LIMIT);
+	h = hog_start(&leaf, 0, HOG_OVERRUN);
+	hog_go(&h);
+	wait_for_key(epfd, fd, "oom");
+	hog_wait(&h);
+}
+
+/* Why nobody should watch directories for IN_MODIFY: an open file in them reports its counters. */
+static void dir_told_of_counters(const struct kf *kf)
+{
+	const struct inotify_event *e;
+	struct ino ino;
+	struct cg c;
+
+	cg_make(&kf->scratch, "c", &c);
+	cg_limit(kf, &c, KF_LIMIT);
+	cg_open(&c, "memory.events", O_RDONLY);
+	ino_open(&ino);
+	ino_add(&ino, &c, NULL, IN_MODIFY);
+	hog_oom(&c);
+	do
+		e = ino_next(&ino, KF_SOON_MS);
+	while (e && strcmp(e->name, "memory.events") != 0);
+	CHECK(e, "no IN_MODIFY with the name memory.events");
+}
+
 /* A storm of max, each of which notifies. */
 static void rate(const struct kf *kf)
 {
@@ -170,6 +218,13 @@ const struct kf_fact kf_notify_facts[] = {
 	  "a second read that is as old", NULL },
 	{ "inotify-modify", KF_V2, inotify_modify,
 	  "inotify on memory.events gives IN_MODIFY for an oom", "no IN_MODIFY", NULL },
+	{ "local-pri-own-only", KF_V2, local_pri,
+	  "EPOLLPRI on memory.events.local wakes for the cgroup's own oom and not for a child's",
+	  "a wakeup by the child's; none by its own", NULL },
+	{ "directory-told-of-counters", KF_V2, dir_told_of_counters,
+	  "inotify for IN_MODIFY on the directory reports memory.events too, while somebody holds "
+	  "it open",
+	  "no IN_MODIFY with that name", NULL },
 	{ "notify-rate", KF_V2, rate,
 	  "each file is notified at most once per HZ/100 ticks (about 10 ms), however much is "
 	  "counted",

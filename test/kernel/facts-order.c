@@ -126,6 +126,34 @@ static void parent_first(const struct kf *kf)
 	kf_figure("%u / 0 / %u", passes, false_gone);
 }
 
+/* Other kills on the machine only add to vmstat's lead. */
+static void vmstat_first(const struct kf *kf)
+{
+	uint64_t base = vmstat_key("oom_kill"), in_cgroup, in_vmstat;
+	unsigned passes = 0, ahead = 0;
+	struct cg c;
+	pid_t killer;
+	int fd;
+
+	cg_make(&kf->scratch, "c", &c);
+	cg_limit(kf, &c, KF_LIMIT);
+	fd = cg_open(&c, kf->events, O_RDONLY);
+	killer = start_killer(&c);
+	do {
+		in_cgroup = fd_key(fd, "oom_kill");
+		in_vmstat = vmstat_key("oom_kill") - base;
+		CHECK(in_cgroup <= in_vmstat, "pass %u: cgroup %" PRIu64 ", vmstat %" PRIu64,
+		      passes, in_cgroup, in_vmstat);
+		ahead += fd_key(fd, "oom_kill") < in_vmstat;
+		passes++;
+	} while (running(killer));
+	CHECK(fd_key(fd, "oom_kill") == KILLS, "%" PRIu64 " kills", fd_key(fd, "oom_kill"));
+	if (kf->machine)
+		kf_figure("%u / 0 / %u", passes, ahead);
+	else
+		kf_figure("%u / 0 / unknown", passes);
+}
+
 static void v1_parent_before_child(const struct kf *kf)
 {
 	uint64_t parent = 0, child = 0, behind = 0;
@@ -162,6 +190,10 @@ const struct kf_fact kf_order_facts[] = {
 	  "more than they and its local counters together",
 	  "one pass in which the parent, read first, exceeds the sum; a difference at rest",
 	  "passes / parent ahead when read first / when read last" },
+	{ "vmstat-first", KF_ANY, vmstat_first,
+	  "a kill is counted in /proc/vmstat first, then in its cgroup",
+	  "one pass in which the cgroup, read first, is ahead of vmstat",
+	  "passes / cgroup ahead / vmstat ahead although read first" },
 	{ "v1-parent-signalled-first", KF_V1, v1_parent_before_child,
 	  "v1 signals the limit cgroup first, then those below: a child read first never has more "
 	  "signals "

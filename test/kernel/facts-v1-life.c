@@ -41,6 +41,50 @@ static void removal_signals_once(const struct kf *kf)
 	kf_figure("%" PRIu64 ".%" PRIu64 " ms", delay / 1000, delay / 100 % 10);
 }
 
+static int listen_with(const struct cg *c, const char *file, const char *args)
+{
+	int efd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), fd = cg_open(c, file, O_RDONLY), r;
+	char line[64];
+
+	snprintf(line, sizeof(line), "%d %d %s", efd, fd, args);
+	r = cg_try_write(c, "cgroup.event_control", line);
+	CHECK(r == 0, "'%s': %s", line, strerror(-r));
+	close(fd);
+	return efd;
+}
+
+/* The oldest registration is a threshold that no usage reaches: it tells of the removal alone. */
+static void newest_first(const struct kf *kf)
+{
+	enum { ROUNDS = 20, LISTENERS = 30 };
+	int end, efd[LISTENERS], late = 0;
+	struct cg c;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		cg_make(&kf->scratch, "c", &c);
+		end = listen_with(&c, "memory.usage_in_bytes", "-1");
+		for (int l = 0; l < LISTENERS; l++)
+			efd[l] = v1_listen(&c);
+		if (i == 0) {
+			cg_limit(kf, &c, KF_LIMIT);
+			hog_oom(&c);
+			for (int l = 0; l < LISTENERS; l++)
+				efd_take(efd[l]);
+		}
+		CHECK(efd_take(end) == 0, "the threshold fired");
+		cg_remove(&kf->scratch, "c");
+		CHECK(fd_poll(end, POLLIN, KF_SOON_MS) == POLLIN, "no signal");
+		for (int l = 0; l < LISTENERS; l++) {
+			late += efd_take(efd[l]) != 1;
+			close(efd[l]);
+		}
+		close(end);
+		close(c.fd);
+	}
+	kf_figure("%d of %d", ROUNDS * LISTENERS - late, ROUNDS * LISTENERS);
+	CHECK(late == 0, "%d listeners were signalled after the oldest registration", late);
+}
+
 static void parents_hear_nothing(const struct kf *kf)
 {
 	struct cg top, c, beside;
@@ -195,6 +239,14 @@ const struct kf_fact kf_v1_life_facts[] = {
 	  "removing the cgroup signals every registration exactly once, some time after rmdir",
 	  "no signal, a second one by the time a cgroup removed later has had its own",
 	  "from rmdir to the signal" },
+	{ "v1-removal-newest-first", KF_V1, newest_first,
+	  "removal signals the newest registration first: once the oldest has its signal, all "
+	  "have; a threshold "
+	  "of -1 fires at removal only",
+	  "one of 30 listeners without its signal when the first registration has it; a threshold "
+	  "that fires "
+	  "at an oom",
+	  "already signalled, of listeners" },
 	{ "v1-removal-own-only", KF_V1, parents_hear_nothing,
 	  "removal signals the listeners of that cgroup, not its parent's or siblings'",
 	  "a signal there", NULL },

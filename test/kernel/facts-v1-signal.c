@@ -44,6 +44,51 @@ static void own(const struct kf *kf)
 	CHECK(efd_take(efd) == 0, "signalled by the registration");
 	hog_oom(&c);
 	CHECK(efd_take(efd) > 0, "not signalled");
+	CHECK(cg_key(&c, "memory.oom_control", "under_oom") == 0, "still under oom");
+}
+
+/* Between the signal and the kill; what is read then depends on who runs first. */
+static void when_woken(const struct kf *kf)
+{
+	const int rounds = 20;
+	int efd, fd, under = 0, kills = 0;
+	uint64_t n, u;
+	struct hog h;
+	struct cg c;
+
+	cg_make(&kf->scratch, "c", &c);
+	cg_limit(kf, &c, KF_LIMIT);
+	efd = v1_listen(&c);
+	fd = cg_open(&c, "memory.oom_control", O_RDONLY);
+	for (int i = 0; i < rounds; i++) {
+		h = hog_start(&c, 0, HOG_OVERRUN);
+		hog_go(&h);
+		CHECK(fd_poll(efd, POLLIN, KF_SOON_MS) == POLLIN, "no signal");
+		fd_keys(fd, "oom_kill", &n, "under_oom", &u);
+		CHECK(n == (uint64_t)i || n == (uint64_t)i + 1, "round %d: oom_kill %" PRIu64, i,
+		      n);
+		CHECK(fd_key(fd, "oom_kill_disable") == 0, "round %d: disabled", i);
+		kills += n == (uint64_t)i + 1;
+		under += u != 0;
+		CHECK(killed_by_oom(hog_wait(&h)), "round %d: not killed", i);
+		CHECK(fd_key(fd, "under_oom") == 0, "round %d: under oom although reaped", i);
+		efd_take(efd);
+	}
+	kf_figure("%d / %d of %d", kills, under, rounds);
+}
+
+static void disable_is_inherited(const struct kf *kf)
+{
+	struct cg top, old, new;
+
+	cg_make(&kf->scratch, "top", &top);
+	cg_make(&top, "old", &old);
+	cg_write(&top, "memory.oom_control", "1");
+	cg_make(&top, "new", &new);
+	CHECK(cg_key(&old, "memory.oom_control", "oom_kill_disable") == 0, "passed on later");
+	CHECK(cg_key(&new, "memory.oom_control", "oom_kill_disable") == 1, "not passed on");
+	cg_write(&top, "memory.oom_control", "0");
+	CHECK(cg_key(&new, "memory.oom_control", "oom_kill_disable") == 1, "taken back");
 }
 
 static void ancestors(const struct kf *kf)
@@ -296,6 +341,15 @@ const struct kf_fact kf_v1_signal_facts[] = {
 	  "and below, 0 elsewhere, and who registers there is signalled at once; writing 0 ends it "
 	  "with a kill",
 	  "any of these otherwise", NULL },
+	{ "v1-when-woken", KF_V1, when_woken,
+	  "when the signal is seen, oom_kill may be old or new already; under_oom is 0 by the time "
+	  "the victim "
+	  "is reaped, unless oom_kill_disable is 1",
+	  "an oom_kill that is neither; under_oom 1 after the victim was reaped",
+	  "oom_kill new / under_oom 1, at that moment" },
+	{ "v1-disable-inherited", KF_V1, disable_is_inherited,
+	  "oom_kill_disable is copied from the parent when a cgroup is made, never later",
+	  "a copy made later, or none", NULL },
 	{ "v1-flat", KF_V1 | KF_FLAT, flat,
 	  "where memory.use_hierarchy can be 0, an oom of a flat cgroup signals nobody below it",
 	  "a signal below", NULL },

@@ -112,6 +112,8 @@ void cg_limit(const struct kf *kf, const struct cg *c, size_t bytes);
 /* Whole text of an open file, read from its start. Returns its length or a negated errno. */
 ssize_t fd_text(int fd, char *buf, size_t size);
 uint64_t fd_key(int fd, const char *key);
+/* Two keys of one reading. */
+void fd_keys(int fd, const char *key1, uint64_t *ret1, const char *key2, uint64_t *ret2);
 uint64_t cg_key(const struct cg *c, const char *file, const char *key);
 bool cg_has_key(const struct cg *c, const char *file, const char *key);
 /* Counted at exactly this cgroup; on v1 only oom_kill can be read. */

@@ -175,6 +175,8 @@ static void print_verdict(int n, const struct kf_fact *fact, enum verdict v)
 		printf("# figure: %s\n", kf_words->figure);
 	if (kf_words->figure[0] && fact->legend)
 		printf("# which is: %s\n", fact->legend);
+	if (v == SKIPPED)
+		printf("SKIP %s: %s\n", fact->name, kf_words->skip);
 	printf("%sok %d - %s", v == BROKEN ? "not " : "", n, fact->name);
 	if (v == SKIPPED)
 		printf(" # SKIP %s", kf_words->skip);
@@ -223,7 +225,7 @@ static int run_all(const struct args *a, const struct kf_place *place)
 		held += v == HOLDS;
 		broken += v == BROKEN;
 	}
-	printf("# %d hold, %d do not, %d skipped\n", held, broken, n - held - broken);
+	printf("%d passed, %d failed, %d skipped\n", held, broken, n - held - broken);
 	return broken > 0 ? 1 : held > 0 ? 0 : 77;
 }
 
