@@ -103,7 +103,10 @@ struct ledger_top {
 /*
  * Opens an account for a top and everything below it: what was counted so far is taken as known
  * (unless fresh). Tops that exist already below it become part of it, with what they have not yet
- * reported. Returns 0, LEDGER_E_GONE, LEDGER_E_AGAIN or a negated errno.
+ * reported: afterwards account_parent() of such a top is not NULL, and it is no top any more. One
+ * that is still a top after that has counted nothing yet, or is gone: it has to be closed.
+ * A top must not be added at or below another one. Returns 0, LEDGER_E_GONE, LEDGER_E_AGAIN (not
+ * now; also if tops below never stood still) or a negated errno; then nothing has changed.
  */
 int ledger_top_add(struct ledger *l, const struct ledger_top *top, uint64_t now_ns,
 		   struct account **ret);
