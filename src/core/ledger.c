@@ -315,6 +315,8 @@ static int read_parent(const struct tree_ops *ops, void *ctx, int dir,
 int ledger_dead_sum(const struct tree_ops *ops, void *ctx, int dir,
 		    int (*parent)(void *ctx, struct counts *ret), struct deltas *ret)
 {
+	const struct descent nothing_again = { 0 };
+
 	for (unsigned i = 0; i < DEAD_SUM_TRIES; i++) {
 		struct counts before = { 0 }, after = { 0 }, own = { 0 };
 		struct deltas sum;
@@ -330,9 +332,7 @@ int ledger_dead_sum(const struct tree_ops *ops, void *ctx, int dir,
 		if (r == 0)
 			r = read_parent(ops, ctx, dir, parent, &after);
 		if (r != 0)
-			return r == TREE_E_GONE   ? LEDGER_E_GONE
-			       : r == TREE_E_BUSY ? LEDGER_E_AGAIN
-						  : r;
+			return result(&nothing_again, r);
 		if (counts_equal(&before, &after)) {
 			*ret = sum;
 			return 0;

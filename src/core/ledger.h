@@ -144,7 +144,8 @@ void ledger_balance(const struct ledger *l, struct balance *sum);
  * What the removed children of @dir counted in all: its counter less its own events less those of
  * its living children. Stored when the counter stood still while they were read; LEDGER_E_AGAIN if
  * it did not within 5 tries. With @parent the counter of @dir is what that call says (the root has
- * no memory.events) and its own events count as 0.
+ * no memory.events) and its own events count as 0. Returns 0, LEDGER_E_GONE, LEDGER_E_AGAIN or a
+ * negated errno: -EACCES if a child may not be read.
  */
 int ledger_dead_sum(const struct tree_ops *ops, void *ctx, int dir,
 		    int (*parent)(void *ctx, struct counts *ret), struct deltas *ret);

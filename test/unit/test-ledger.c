@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-#include "fail_malloc.h"
-
 /* ---- where events are told ---- */
 
 struct happening {
@@ -177,19 +175,6 @@ static void knows_one_made_anew_by_its_key(void **state)
 	expect_balance(f, EVENT_KILL, 6);
 }
 
-static void switch_off(struct fixture *f, struct sim_dir *d)
-{
-	for (struct sim_dir *c = d->children; c; c = c->next)
-		switch_off(f, c);
-	assert_true(sim_control(f->sim, d, false));
-}
-
-/* In all below /t. */
-static void memory_off(struct fixture *f)
-{
-	switch_off(f, at(f, "/t"));
-}
-
 static void starts_anew_when_memory_was_off(void **state)
 {
 	struct fixture *f = *state;
@@ -248,13 +233,6 @@ static void remove_b(struct fixture *f)
 static void more_in_b(struct fixture *f)
 {
 	happen(f, "/t/b", EVENT_KILL, 2);
-}
-
-static void short_life_of_c(struct fixture *f)
-{
-	make(f, "/t/c");
-	happen(f, "/t/c", EVENT_KILL, 2);
-	unmake(f, "/t/c");
 }
 
 static void removed_at_any_moment(void **state)
@@ -468,118 +446,6 @@ static void a_child_that_cannot_be_read_now_is_not_gone(void **state)
 	}
 }
 
-/* ---- tops over tops ---- */
-
-/* /t/a/x is watched, then /t/a, then /t: one tree in the end, and nothing told twice or not at all. */
-static void takes_over_the_tops_below(void **state)
-{
-	struct fixture *f = *state;
-	struct account *x, *a, *t;
-
-	happen(f, "/t/a/x", EVENT_KILL, 100);
-	x = add(f, "/t/a/x");
-	happen(f, "/t/a/x", EVENT_KILL, 1);
-	pass(f, x);
-	expect(f, "/t/a/x", EVENT_KILL, 1, PLACED);
-	happen(f, "/t/a/x", EVENT_KILL, 2); /* not yet told when /t/a takes over */
-	happen(f, "/t/a/y", EVENT_KILL, 200);
-	a = add(f, "/t/a");
-	assert_ptr_equal(account_parent(x), a);
-	happen(f, "/t/a/y", EVENT_KILL, 4);
-	t = add(f, "/t");
-	assert_ptr_equal(account_parent(a), t);
-	happen(f, "/t/a", EVENT_KILL, 8);
-	pass(f, t);
-	expect(f, "/t/a/x", EVENT_KILL, 2, PLACED);
-	expect(f, "/t/a/y", EVENT_KILL, 4, PLACED);
-	expect(f, "/t/a", EVENT_KILL, 8, PLACED);
-	settle(f, t);
-	expect_none(f);
-	expect_balance(f, EVENT_KILL, 15);
-}
-
-/* A second look that a top below waits for is the new top's to take. */
-static void takes_over_rests(void **state)
-{
-	struct fixture *f = *state;
-	struct account *a = add(f, "/t/a");
-	struct account *t;
-
-	happen(f, "/t/a/x", EVENT_KILL, 1);
-	unmake(f, "/t/a/x");
-	pass(f, a);
-	t = add(f, "/t");
-	assert_int_equal(ledger_due(f->ledger, t), f->now_ns + LEDGER_SLOT_NS);
-	settle(f, t);
-	expect(f, "/t/a", EVENT_KILL, 1, REMOVED);
-	expect_none(f);
-	expect_balance(f, EVENT_KILL, 1);
-}
-
-/* Adding a top fails at each place in turn: the top below goes on as if nothing had been. */
-static void a_top_that_cannot_be_added_changes_nothing(void **state)
-{
-	unsigned n = 0;
-	int r;
-
-	do {
-		struct fixture *f;
-		struct account *x, *t = NULL;
-
-		fixture_setup(state);
-		f = *state;
-		happen(f, "/t/a/y", EVENT_KILL, 100);
-		x = add(f, "/t/a/x");
-		happen(f, "/t/a/x", EVENT_KILL, 1);
-		f->calls = 0;
-		f->fault_at = ++n;
-		f->fault = TREE_E_BUSY;
-		r = try_add(f, "/t", false, &t);
-		if (r != 0) {
-			assert_int_equal(r, LEDGER_E_AGAIN);
-			assert_null(account_parent(x));
-			pass(f, x);
-			expect(f, "/t/a/x", EVENT_KILL, 1, PLACED);
-			happen(f, "/t/a/x", EVENT_KILL, 2);
-			t = add(f, "/t");
-		}
-		assert_non_null(account_parent(x));
-		settle(f, t);
-		expect(f, "/t/a/x", EVENT_KILL, r == 0 ? 1 : 2, PLACED);
-		expect_none(f);
-		expect_balance(f, EVENT_KILL, r == 0 ? 1 : 3);
-		fixture_teardown(state);
-	} while (r != 0);
-	assert_true(n > 10);
-}
-
-static void another_in_x(struct fixture *f)
-{
-	static const struct trigger again = { SIM_LIST, "/t", NULL, another_in_x, 0 };
-
-	happen(f, "/t/a/x", EVENT_KILL, 1);
-	f->trigger = &again;
-}
-
-/* The top below moves on all the time: what it has not told cannot be known at one moment. */
-static void a_restless_top_below_puts_off_the_new_one(void **state)
-{
-	static const struct trigger trigger = { SIM_LIST, "/t", NULL, another_in_x, 0 };
-	struct fixture *f = *state;
-	struct account *x = add(f, "/t/a/x");
-	struct account *t = NULL;
-
-	f->trigger = &trigger;
-	assert_int_equal(try_add(f, "/t", false, &t), LEDGER_E_AGAIN);
-	f->trigger = NULL;
-	pass(f, x);
-	assert_int_equal(f->n_told, 1);
-	f->n_told = 0;
-	t = add(f, "/t");
-	settle(f, t);
-	expect_none(f);
-}
-
 /* ---- what may not be read ---- */
 
 static void tells_what_it_may_not_read_unplaced(void **state)
@@ -635,10 +501,6 @@ int main(void)
 		cmocka_unit_test(later_events_wait_or_are_told_once),
 		T(second_look_leaves_later_events_alone),
 		cmocka_unit_test(a_child_that_cannot_be_read_now_is_not_gone),
-		T(takes_over_the_tops_below),
-		T(takes_over_rests),
-		cmocka_unit_test(a_top_that_cannot_be_added_changes_nothing),
-		T(a_restless_top_below_puts_off_the_new_one),
 		cmocka_unit_test(tells_what_it_may_not_read_unplaced),
 	};
 
