@@ -14,6 +14,12 @@
 
 #include "core/ledger.h"
 
+/* A number that counts only for a while. */
+struct recent {
+	uint64_t n;
+	uint64_t until_ns;
+};
+
 /* Only tops have this. */
 struct account_top {
 	int dir;              /* borrowed from the source */
@@ -39,9 +45,9 @@ struct account {
 	uint64_t rest_due_ns;
 	struct counts rest_total; /* the counter of this cgroup when the rest was found */
 	/* Group kills counted here whose kills may include a victim counted twice. */
-	uint64_t group_kills;
-	uint64_t group_until_ns;
-	uint32_t seen; /* serial of the listing that last met it */
+	struct recent group_kills;
+	struct recent ooms; /* each brought about one group kill at most */
+	uint32_t seen;      /* serial of the listing that last met it */
 	struct account_top *top;
 	UT_hash_handle hh;
 };

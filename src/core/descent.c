@@ -31,13 +31,12 @@ struct listing {
 	struct news *news;
 };
 
-static void news_freep(struct news **list)
+static void news_free(struct news *list)
 {
 	struct news *n, *tmp;
 
-	LL_FOREACH_SAFE (*list, n, tmp)
+	LL_FOREACH_SAFE (list, n, tmp)
 		free(n);
-	*list = NULL;
 }
 
 int descent_trouble(struct descent *d, int r)
@@ -54,24 +53,44 @@ int descent_trouble(struct descent *d, int r)
 	}
 }
 
+static uint64_t recent_at(const struct recent *r, uint64_t now_ns)
+{
+	return r->until_ns > now_ns ? r->n : 0;
+}
+
+static void recent_add(struct recent *r, uint64_t n, uint64_t now_ns)
+{
+	r->n = recent_at(r, now_ns) + n;
+	r->until_ns = now_ns + LEDGER_GROUP_NS;
+}
+
 /*
  * Of @count kills at @a, how many may be one victim counted twice: __oom_kill_process() runs for the
  * chosen victim and, with memory.oom.group, again for each member of the group, the victim included.
  */
-static uint64_t possible_recounts(const struct descent *d, struct account *a, uint64_t count)
+static uint64_t possible_recounts(const struct descent *d, const struct account *a, uint64_t count)
 {
-	uint64_t n = 0;
+	uint64_t groups = 0, ooms = 0;
 
-	for (struct account *at = a; at; at = at->parent)
-		if (at->group_kills > 0 && at->group_until_ns > d->now_ns)
-			n += at->group_kills;
-	if (n == 0 && d->group)
-		n = count / 2; /* each group kill counts at least one true kill with its recount */
-	if (n > count)
-		n = count;
-	/* A group that holds its processes itself has spent its recounts with this report. */
-	a->group_kills -= n < a->group_kills ? n : a->group_kills;
-	return n;
+	for (const struct account *at = a; at; at = at->parent) {
+		groups += recent_at(&at->group_kills, d->now_ns);
+		ooms += recent_at(&at->ooms, d->now_ns);
+	}
+	if (groups == 0 && d->group) {
+		/* Each counts one true kill at least, and comes of one oom unless memory ran out above. */
+		groups = count / 2;
+		if (ooms > 0 && ooms < groups)
+			groups = ooms;
+	}
+	return groups < count ? groups : count;
+}
+
+/* A group that holds its processes itself has spent its recounts with this report. */
+static void spend_recounts(struct account *a, uint64_t recounts)
+{
+	struct recent *g = &a->group_kills;
+
+	g->n -= recounts < g->n ? recounts : g->n;
 }
 
 static void book(struct descent *d, struct account *a, const struct ledger_report *what)
@@ -82,10 +101,12 @@ static void book(struct descent *d, struct account *a, const struct ledger_repor
 		at->reported.n[what->kind] += what->count_max;
 	line->reported += what->count_min;
 	line->recounts += what->count_max - what->count_min;
-	if (what->kind == EVENT_GROUP_KILL) {
-		a->group_kills += what->count_max;
-		a->group_until_ns = d->now_ns + LEDGER_GROUP_NS;
-	}
+	if (what->kind == EVENT_GROUP_KILL)
+		recent_add(&a->group_kills, what->count_max, d->now_ns);
+	else if (what->kind == EVENT_OOM)
+		recent_add(&a->ooms, what->count_max, d->now_ns);
+	else
+		spend_recounts(a, what->count_max - what->count_min);
 }
 
 int descent_report(struct descent *d, struct account *a, const struct ledger_report *what)
@@ -96,16 +117,9 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 	full.at = a;
 	full.now_ns = d->now_ns;
 	full.count_min = full.count_max;
-	if (full.kind == EVENT_KILL) {
-		uint64_t group_kills = a->group_kills;
-
+	if (full.kind == EVENT_KILL)
 		full.count_min -= possible_recounts(d, a, full.count_max);
-		r = d->l->report(d->l->ctx, &full);
-		if (r < 0)
-			a->group_kills = group_kills;
-	} else {
-		r = d->l->report(d->l->ctx, &full);
-	}
+	r = d->l->report(d->l->ctx, &full);
 	if (r < 0)
 		return descent_trouble(d, r);
 	book(d, a, &full);
@@ -116,21 +130,17 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 static const enum event_kind report_order[COUNTED_KINDS] = { EVENT_OOM, EVENT_GROUP_KILL,
 							     EVENT_KILL };
 
-/* What happened in @a itself. */
-static int settle_own(struct descent *d, struct account *a, int dir, struct deltas *rest)
+/* What happened in @a itself, whose local counters stand at @own. */
+static int settle_own(struct descent *d, struct account *a, const struct counts *own,
+		      struct deltas *rest)
 {
-	struct counts own;
-	struct deltas news;
-	int r;
+	struct deltas news = counts_minus(own, &a->own);
 
-	r = d->l->ops->read_local(d->l->ctx, dir, &own);
-	if (r != 0)
-		return r;
-	news = counts_minus(&own, &a->own);
 	deltas_subtract(rest, &news);
 	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
 		enum event_kind k = report_order[i];
 		uint64_t before = a->reported.n[k];
+		int r;
 
 		if (news.n[k] <= 0)
 			continue;
@@ -214,38 +224,65 @@ static int enter(struct descent *d, int dir, const struct news *n)
 	return r;
 }
 
-static int settle_children(struct descent *d, struct account *a, int dir, struct deltas *rest,
-			   bool *ret_blind)
+/*
+ * What was read below @dir is @a's only if @dir still has @a's memory.events: the name, or the memory
+ * controller, may have been given up and taken anew since @a was read. Likewise the id that came
+ * with the name from a listing may be that of a former directory of this name.
+ */
+static int confirm(struct descent *d, struct account *a, int dir)
 {
-	__attribute__((cleanup(news_freep))) struct news *list = NULL;
-	struct listing li = { .d = d, .parent = a, .dir = dir, .rest = rest };
-	struct news *n;
-	uint32_t serial = ++d->l->serial;
-	int r;
+	struct reading rd;
+	int r = d->l->ops->read(d->l->ctx, dir, NULL, &rd);
 
-	r = d->l->ops->list(d->l->ctx, dir, each_child, &li);
-	list = li.news;
 	if (r != 0)
 		return r;
-	if (!d->again)
-		forget_unseen(d->l, a, serial);
-	LL_FOREACH (list, n) {
-		r = enter(d, dir, n);
+	if (rd.key != a->key)
+		return TREE_E_GONE;
+	a->id = rd.id;
+	return 0;
+}
+
+static int settle_children(struct descent *d, struct listing *li)
+{
+	struct news *n;
+
+	LL_FOREACH (li->news, n) {
+		int r = enter(d, li->dir, n);
+
 		if (r == TREE_E_GONE || r == TREE_E_DENIED) {
 			/* It cannot be asked any more: what it has not told is the parent's to explain. */
 			struct deltas untold =
 				counts_minus(&n->account->reported, &n->reading.counts);
 
-			deltas_subtract(rest, &untold);
-			li.blind |= r == TREE_E_DENIED;
+			deltas_subtract(li->rest, &untold);
+			li->blind |= r == TREE_E_DENIED;
 		} else if (r != 0) {
 			r = descent_trouble(d, r);
 			if (r < 0)
 				return r;
 		}
 	}
-	*ret_blind = li.blind;
 	return 0;
+}
+
+/* Looks at @li->dir and all in it, then reports what of it is new. */
+static int settle_all(struct descent *d, struct listing *li)
+{
+	uint32_t serial = ++d->l->serial;
+	struct counts own;
+	int r;
+
+	r = d->l->ops->read_local(d->l->ctx, li->dir, &own);
+	if (r == 0)
+		r = d->l->ops->list(d->l->ctx, li->dir, each_child, li);
+	if (r == 0)
+		r = confirm(d, li->parent, li->dir);
+	if (r != 0)
+		return r;
+	if (!d->again)
+		forget_unseen(d->l, li->parent, serial);
+	r = settle_own(d, li->parent, &own, li->rest);
+	return r == 0 ? settle_children(d, li) : r;
 }
 
 /* Reports what no living child explains. */
@@ -300,8 +337,8 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct r
 		   bool final)
 {
 	struct deltas rest = counts_minus(&total->counts, &a->reported);
+	struct listing li = { .d = d, .parent = a, .dir = dir, .rest = &rest };
 	bool outer_again = d->again;
-	bool blind = false;
 	int r;
 
 	if (!deltas_any_positive(&rest))
@@ -309,12 +346,11 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct r
 	d->again = false;
 	r = look_at_group(d, dir, total, &rest);
 	if (r == 0)
-		r = settle_own(d, a, dir, &rest);
-	if (r == 0)
-		r = settle_children(d, a, dir, &rest, &blind);
+		r = settle_all(d, &li);
+	news_free(li.news);
 	if (r == 0 && !d->again && deltas_any_positive(&rest)) {
 		if (final)
-			r = settle_rest(d, a, &rest, blind);
+			r = settle_rest(d, a, &rest, li.blind);
 		else
 			keep_rest(d, a, &total->counts);
 	}

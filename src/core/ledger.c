@@ -96,6 +96,7 @@ static int baseline_enter(struct baseline *b, const char *name, struct account *
 	int child = -1;
 	int r;
 
+	c->reported = *counts; /* if it may not be entered, its past is known all the same */
 	r = b->d->l->ops->open(b->d->l->ctx, b->dir, name, &child);
 	if (r == 0) {
 		r = baseline_scan(b->d, c, child, counts);

@@ -32,6 +32,7 @@
 
 struct reading {
 	uint64_t key; /* inode of the memory.events file; may be left 0 if all counts are 0 */
+	uint64_t id;  /* inode of the directory; only where the directory itself is read */
 	struct counts counts;
 	bool no_group_count; /* the kernel has no oom_group_kill line (before 5.17) */
 };
@@ -51,7 +52,7 @@ typedef int (*tree_each_fn)(void *arg, const char *name, uint64_t id);
 struct tree_ops {
 	int (*open)(void *ctx, int dir, const char *name, int *ret);
 	void (*close)(void *ctx, int dir);
-	/* memory.events of child @name of @dir, or of @dir itself if @name is NULL (key always set). */
+	/* memory.events of child @name of @dir, or of @dir itself if @name is NULL (key and id set). */
 	int (*read)(void *ctx, int dir, const char *name, struct reading *ret);
 	/* memory.events.local of @dir. */
 	int (*read_local)(void *ctx, int dir, struct counts *ret);

@@ -36,6 +36,7 @@ struct source_target {
 	const struct cgroup_at *at; /* borrowed for the call; the source dups what it keeps */
 	bool local;
 	bool whole_host; /* `at` is the visible root: everything below it, and kills in the root too */
+	unsigned kinds;
 	bool gone_all; /* tell the removal of every cgroup below, not only of those that had an event */
 };
 

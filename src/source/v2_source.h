@@ -15,6 +15,7 @@
 
 #include "core/ledger.h"
 #include "core/pace.h"
+#include "core/reread.h"
 #include "source/source.h"
 #include "source/tree_watch.h"
 #include "source/v2_tree.h"
@@ -50,6 +51,7 @@ struct top {
 	bool named; /* asked for by name: its removal is told and settled from its parent */
 	enum top_state state;
 	struct account *account;
+	struct reread reread;
 	struct pace pace;
 	uint64_t again_ns; /* a walk could not read everything: walk again then; 0: not */
 	uint64_t poll_ns;  /* without a descriptor: look again then */

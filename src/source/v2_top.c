@@ -180,6 +180,7 @@ static struct top *top_new(struct v2_source *v2, const struct v2_top_args *args)
 		return NULL;
 	t->io = (struct source_io){ .source = &v2->s, .ready = ready };
 	t->events_fd = -1;
+	t->reread = REREAD_INIT;
 	t->number = v2->next_number++;
 	t->id = args->id;
 	t->named = args->named;
@@ -247,6 +248,7 @@ static void lose(struct top *t, uint64_t now_ns)
 	t->state = TOP_LOST;
 	t->again_ns = t->poll_ns = 0;
 	t->pace = (struct pace){ 0 };
+	t->reread = REREAD_INIT;
 	t->measured = false;
 	t->tries = 0;
 	t->judge_ns = now_ns;
@@ -354,7 +356,7 @@ static int ready(struct source_io *io, uint32_t events, uint64_t now_ns)
 	r = look(t, now_ns, &news);
 	if (r != 0 || t->state != TOP_LIVE)
 		return r;
-	pace_woken(&t->pace, now_ns, news);
+	reread_woken(&t->reread, now_ns, news);
 	return news ? walk(t, now_ns) : 0;
 }
 
@@ -431,11 +433,10 @@ static int run_live(struct top *t, uint64_t now_ns)
 	if ((t->again_ns != 0 && t->again_ns <= now_ns) ||
 	    (t->pace.wanted && t->pace.walk_ns <= now_ns))
 		return walk(t, now_ns);
-	if ((t->pace.reread_ns != 0 && t->pace.reread_ns <= now_ns) ||
-	    (t->poll_ns != 0 && t->poll_ns <= now_ns)) {
+	if (t->reread.due_ns <= now_ns || (t->poll_ns != 0 && t->poll_ns <= now_ns)) {
 		r = look(t, now_ns, &news);
-		if (t->pace.reread_ns != 0)
-			pace_reread(&t->pace, now_ns, news);
+		if (t->reread.due_ns <= now_ns)
+			reread_done(&t->reread, now_ns, news);
 		if (t->poll_ns != 0)
 			t->poll_ns = now_ns + V2_POLL_NS;
 	}
@@ -486,6 +487,8 @@ uint64_t v2_top_due(const struct top *t)
 	if (t->state == TOP_DORMANT)
 		return due;
 	due = pace_due(&t->pace);
+	if (t->reread.due_ns < due)
+		due = t->reread.due_ns;
 	at = ledger_due(v2_of_top(t)->ledger, t->account);
 	if (at < t->pace.walk_ns)
 		at = t->pace.walk_ns; /* a second look is a walk: it waits for its share, too */
