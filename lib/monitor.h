@@ -20,7 +20,9 @@
 struct monitor;
 
 enum {
-	MONITOR_LOCAL = 1U << 0, /* that cgroup alone, not the ones below it */
+	MONITOR_LOCAL = 1U << 0, /* that cgroup alone, not the ones below it; all watches or none */
+	MONITOR_GONE_ALL =
+		1U << 1, /* tell the removal of every cgroup, not only of those with events */
 };
 
 enum {
@@ -34,12 +36,13 @@ struct monitor *monitor_free(struct monitor *m);
 int monitor_get_fd(const struct monitor *m);
 /*
  * Watches @at. Counting starts inside this call. Returns 0, -EEXIST (cookie taken), -ENODEV (gone,
- * or no memory files there: see cgroup_host_nearest_memory()), -EACCES, -ENOMEM, -EMFILE, …
+ * or no memory files there: see cgroup_host_nearest_memory()), -EINVAL (MONITOR_LOCAL differs from
+ * the watches before), -EACCES, -ENOMEM, -EMFILE, …
  */
 int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
 		uint64_t cookie);
 /* Watches everything that is visible on the host. */
-int monitor_add_host(struct monitor *m, unsigned kinds, uint64_t cookie);
+int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t cookie);
 int monitor_remove(struct monitor *m, uint64_t cookie);
 /* Watches that are left; a watch ends by itself when its cgroup is removed. */
 size_t monitor_watches(const struct monitor *m);

@@ -10,3 +10,5 @@
 uint64_t clock_boottime_ns(void);
 /* CLOCK_REALTIME, for output only. */
 uint64_t clock_realtime_ns(void);
+/* CPU time of the calling thread. */
+uint64_t clock_thread_ns(void);

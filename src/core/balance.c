@@ -67,6 +67,11 @@ const char *unproven_reason_text(unsigned bit)
 		       "told";
 	case UNPROVEN_HOST_DIFFERS:
 		return "/proc/vmstat counted kills outside of the watched cgroups";
+	case UNPROVEN_RESTLESS:
+		return "the counters did not come to rest before the end";
+	case UNPROVEN_CHILDREN_GONE:
+		return "a cgroup watched with --local was removed and had children: whose its last "
+		       "events were is open";
 	default:
 		return "unknown";
 	}

@@ -14,22 +14,28 @@
 #include "core/event.h"
 
 enum unproven_reason {
-	UNPROVEN_TOP_UNDER_ROOT =
-		1U << 0, /* a watched child of the root vanished: no parent counter */
-	UNPROVEN_SIBLINGS_GONE =
-		1U << 1, /* it vanished together with neighbours: whose it was is open */
-	UNPROVEN_LOCALEVENTS =
-		1U << 2,              /* memory_localevents: cgroups vanished with their counters */
-	UNPROVEN_V1_GONE = 1U << 3,   /* v1: cgroups vanished with their oom_kill counters */
-	UNPROVEN_V1_POLLED = 1U << 4, /* v1 without event_control: ooms are not seen, only kills */
-	UNPROVEN_UNREADABLE =
-		1U << 5, /* counters could not be read (rights, descriptors, memory) */
-	UNPROVEN_GROUP_UNKNOWN = 1U
-				 << 6, /* kernel without oom_group_kill: recounts cannot be told */
-	UNPROVEN_HOST_DIFFERS = 1U
-				<< 7, /* /proc/vmstat counted kills outside of what was watched */
+	/* A watched child of the root vanished: no parent counter. */
+	UNPROVEN_TOP_UNDER_ROOT = 1U << 0,
+	/* A watched cgroup vanished together with neighbours: whose the last events were is open. */
+	UNPROVEN_SIBLINGS_GONE = 1U << 1,
+	/* memory_localevents: cgroups vanished with their counters. */
+	UNPROVEN_LOCALEVENTS = 1U << 2,
+	/* v1: cgroups vanished with their oom_kill counters. */
+	UNPROVEN_V1_GONE = 1U << 3,
+	/* v1 without event_control: ooms are not seen, only kills. */
+	UNPROVEN_V1_POLLED = 1U << 4,
+	/* Counters could not be read (rights, descriptors, memory). */
+	UNPROVEN_UNREADABLE = 1U << 5,
+	/* A kernel without oom_group_kill: recounts cannot be told. */
+	UNPROVEN_GROUP_UNKNOWN = 1U << 6,
+	/* /proc/vmstat counted kills outside of what was watched. */
+	UNPROVEN_HOST_DIFFERS = 1U << 7,
+	/* Counters moved on until the end. */
+	UNPROVEN_RESTLESS = 1U << 8,
+	/* --local: whether the last events were its own or a removed child's is open. */
+	UNPROVEN_CHILDREN_GONE = 1U << 9,
 };
-#define UNPROVEN_REASONS 8
+#define UNPROVEN_REASONS 10
 
 struct balance_line {
 	uint64_t counted;  /* by the kernel since the watch began */

@@ -138,23 +138,24 @@ static bool path_is_below(const char *path, const char *top)
 }
 
 static bool watch_matches(const struct watch *w, enum hierarchy h, enum event_kind kind,
-			  const char *path)
+			  const char *path, bool below)
 {
 	if (!(w->kinds & EVENT_MASK(kind)))
 		return false;
 	if (w->hierarchy != HIERARCHY_NONE && h != HIERARCHY_NONE && w->hierarchy != h)
 		return false;
 	if (strcmp(path, w->path) == 0)
-		return true;
+		return !below || !w->local;
 	return !w->local && path_is_below(path, w->path);
 }
 
-bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind, const char *path)
+bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind, const char *path,
+		  bool below)
 {
 	const struct engine_watch *w;
 
 	LL_FOREACH (en->watches, w)
-		if (watch_matches(&w->spec, h, kind, path))
+		if (watch_matches(&w->spec, h, kind, path, below))
 			return true;
 	return false;
 }
@@ -171,7 +172,7 @@ static struct event *ring_take(struct engine *en)
 
 void engine_submit(struct engine *en, struct event *e)
 {
-	if (!engine_wants(en, e->hierarchy, e->kind, e->cgroup)) {
+	if (!engine_wants(en, e->hierarchy, e->kind, e->cgroup, e->below)) {
 		event_free(e);
 		return;
 	}

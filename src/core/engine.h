@@ -38,9 +38,9 @@ int engine_watch_rename(struct engine *en, uint64_t cookie, const char *path);
 /* How many watches there are. */
 size_t engine_watches(const struct engine *en);
 
-/* Whether any watch asked for @kind at @path. */
-bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind,
-		  const char *path);
+/* Whether any watch asked for @kind at @path; @below: not in that very cgroup, but under it. */
+bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind, const char *path,
+		  bool below);
 /* Queues @e, which the engine owns from here on, if a watch wants it; else frees it. */
 void engine_submit(struct engine *en, struct event *e);
 /* Takes the oldest event. Returns 1 and the event, which is the caller's, or 0 if there is none. */

@@ -64,6 +64,10 @@ struct event {
 	uint64_t cgroup_id; /* inode number of its directory; 0 if not known */
 	/* It happened in @cgroup or in a cgroup below it that no longer exists: counted, not placed. */
 	bool removed;
+	/* It happened in @cgroup or below it; where could not be told (rights, or during the start). */
+	bool unplaced;
+	/* Known to lie below @cgroup, not in it: no business of a watch on @cgroup alone. */
+	bool below;
 	/* The limit that was hit; limit_cgroup is NULL if that is not known. */
 	char *limit_cgroup;
 	uint64_t limit_id;

@@ -3,8 +3,11 @@
 /*
  * The host: where the memory hierarchy is mounted, and how a user's word becomes a cgroup
  *
- * Learned once from /proc/self/mountinfo, /proc/cgroups and cgroup.controllers. A path that names a
- * cgroup is resolved once, to a directory descriptor; everything later goes through that descriptor.
+ * Learned once from /proc/self/mountinfo and cgroup.controllers. A path that names a cgroup is
+ * resolved once, to a directory descriptor; everything later goes through that descriptor.
+ *
+ * What mountinfo says is only believed of a mount that was opened and is what it said: a mount point
+ * can lie under another mount, and lines can be made up (base/mountinfo.h).
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,27 +15,41 @@
 #include "core/event.h"
 
 struct cgroup_mount {
-	int root_fd;       /* directory of the mount point; -1: not mounted */
-	char *where;       /* mount point */
-	char *root;        /* mountinfo's root field: "/" unless a subtree is mounted */
-	bool has_memory;   /* the memory controller is bound to this hierarchy */
+	int root_fd;     /* directory of the mount point; -1: not mounted */
+	char *where;     /* mount point; NULL: not mounted */
+	char *root;      /* mountinfo's root field: "/" unless a subtree is mounted */
+	bool has_memory; /* the memory controller is bound to this hierarchy, and to be had here */
 	bool local_events; /* v2: mounted with memory_localevents */
-	bool real_root; /* the mount's root is the root of the whole hierarchy (id 1), not a namespace's */
+	bool real_root; /* the mount's root is that of the whole hierarchy (id 1), not a namespace's */
+	uint64_t dev; /* st_dev of every cgroup in this hierarchy */
 };
 
 struct cgroup_host {
 	struct cgroup_mount v1; /* the v1 hierarchy that holds memory, if there is one */
 	struct cgroup_mount v2;
-	char *proc; /* "/proc"; another directory in tests */
+	char *proc;      /* "/proc"; another directory in tests */
+	bool namespaced; /* this process is in a cgroup namespace of its own */
+	bool fake;       /* plain directories stand for cgroups: cgroup_host_open_fake() */
 };
+
+/* Nothing is mounted. What cgroup_host_close() leaves, and a good value before cgroup_host_open(). */
+#define CGROUP_HOST_NULL                                                                           \
+	{                                                                                          \
+		.v1 = { .root_fd = -1 }, .v2 = {.root_fd = -1 }                                    \
+	}
 
 /* One cgroup, held open. */
 struct cgroup_at {
 	enum hierarchy hierarchy;
 	int fd;      /* its directory, O_RDONLY|O_DIRECTORY|O_CLOEXEC: can be read with getdents */
-	char *path;  /* from the visible root: "/", "/a/b" */
+	char *path;  /* from the visible root: "/", "/a/b"; NULL: there is none */
 	uint64_t id; /* inode number of the directory */
 };
+
+#define CGROUP_AT_NULL                                                                             \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 
 /* HOST_E_*: what is wrong with a name, for the program to put into words. */
 enum {
@@ -44,7 +61,7 @@ enum {
 	HOST_E_OTHER_MOUNT,     /* a cgroup outside of what the host's mount shows */
 	HOST_E_NO_SUCH_PROCESS,
 	HOST_E_NO_PERMISSION,
-	HOST_E_BAD_NAME, /* empty, too long, malformed pid: */
+	HOST_E_BAD_NAME, /* empty, a component too long, malformed pid: */
 };
 
 /*
@@ -52,27 +69,47 @@ enum {
  * hierarchy: see has_memory), HOST_E_NO_CGROUPS, or a negated errno.
  */
 int cgroup_host_open(struct cgroup_host *ret, const char *proc);
+/*
+ * For tests: the plain directory @dir stands for the root of the hierarchy @h, which holds memory.
+ * Every directory below it is taken for a cgroup, nothing else is. It is the real root if it has no
+ * memory.events. Its `proc` is "/proc" and may be replaced by another heap string.
+ */
+int cgroup_host_open_fake(struct cgroup_host *ret, const char *dir, enum hierarchy h);
+/* Takes NULL, a host that was never opened, or one that is closed already. */
 void cgroup_host_close(struct cgroup_host *host);
 #define _cleanup_host_ __attribute__((cleanup(cgroup_host_close)))
 
-/* The mount that holds memory: v2 if it has it, else v1, else NULL. */
+/*
+ * The mount that holds memory: v2 if it has it, else v1, else NULL. @ret_hierarchy may be NULL; it is
+ * HIERARCHY_NONE with NULL.
+ */
 const struct cgroup_mount *cgroup_host_memory(const struct cgroup_host *host,
 					      enum hierarchy *ret_hierarchy);
 
 /*
- * Finds the cgroup called @name: a directory (a path that leads to one on the file system), a path
- * from the hierarchy's root ("/system.slice" or "system.slice"), `self`, or `pid:N`.
- * Returns 0 and a cgroup to be released with cgroup_at_close(), HOST_E_*, or a negated errno.
+ * Finds the cgroup called @name:
+ *   self, pid:N        that of a process; self/a/b: a cgroup below (or ../a beside) it
+ *   ., .., ./a, ../a   a directory, and nothing else
+ *   /a/b, a/b          a directory of a cgroup file system, else a path from the hierarchy's root
+ *   a                  a path from the hierarchy's root
+ * "..", "." and "//" in a path from the root do not lead out of it. Returns 0 and a cgroup to be
+ * released with cgroup_at_close(), HOST_E_*, or a negated errno.
  */
 int cgroup_host_resolve(const struct cgroup_host *host, const char *name, struct cgroup_at *ret);
-/* The root of the hierarchy that holds memory, as visible here. */
+/* The root of the hierarchy that holds memory, as visible here. 0, HOST_E_NO_MEMORY, or < 0. */
 int cgroup_host_root(const struct cgroup_host *host, struct cgroup_at *ret);
 /*
  * The nearest cgroup at or above @at that has memory files (v2: memory.events). Returns 0 and a
- * cgroup that may be @at's own (its path then equals @at's), or HOST_E_NO_MEMORY if only the root is
- * left.
+ * cgroup that may be @at's own (its path then equals @at's), HOST_E_NO_MEMORY if only the root is
+ * left, or HOST_E_NO_SUCH_CGROUP if @at was removed.
  */
 int cgroup_host_nearest_memory(const struct cgroup_host *host, const struct cgroup_at *at,
 			       struct cgroup_at *ret);
+/*
+ * Whether cgroup2 is mounted with memory_localevents at this moment: it can come and go with a
+ * remount.
+ */
+int cgroup_host_local_events(const struct cgroup_host *host, bool *ret);
+/* Takes NULL, a cgroup that was never opened ({ 0 } or CGROUP_AT_NULL), or a closed one. */
 void cgroup_at_close(struct cgroup_at *at);
 #define _cleanup_at_ __attribute__((cleanup(cgroup_at_close)))

@@ -37,6 +37,7 @@ struct source_target {
 	bool local;
 	bool whole_host; /* `at` is the visible root: everything below it, and kills in the root too */
 	unsigned kinds;
+	bool gone_all; /* tell the removal of every cgroup below, not only of those that had an event */
 };
 
 /* Answer of a probe; `why` is a static text or NULL. */
@@ -69,6 +70,8 @@ struct source_ops {
 	int (*settle)(struct source *s, uint64_t now_ns);
 	/* Adds this source's accounts to @sum. */
 	void (*balance)(const struct source *s, struct balance *sum);
+	/* What restricts this source right now (limits, rights), in words; NULL: nothing. */
+	const char *(*notice)(const struct source *s);
 	struct source *(*close)(struct source *s);
 };
 

@@ -41,16 +41,16 @@ static void matches_by_subtree(void **state)
 
 	(void)state;
 	watch(en, 1, "/a/b", false, EVENT_MASK_ALL);
-	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b"));
-	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b/c"));
-	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/bc"));
-	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a"));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b", false));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b/c", false));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/bc", false));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a", false));
 	assert_int_equal(engine_watch_remove(en, 1), 0);
 	assert_int_equal(engine_watch_remove(en, 1), -ENOENT);
 	watch(en, 2, "/", false, EVENT_MASK(EVENT_KILL));
-	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_KILL, "/"));
-	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_KILL, "/x"));
-	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/x"));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_KILL, "/", false));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_KILL, "/x", false));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/x", false));
 	engine_free(en);
 }
 
@@ -60,11 +60,12 @@ static void local_is_that_cgroup_alone(void **state)
 
 	(void)state;
 	watch(en, 1, "/a", true, EVENT_MASK_ALL);
-	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a"));
-	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b"));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a", false));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a/b", false));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a", true));
 	assert_int_equal(engine_watch_rename(en, 1, "/z"), 0);
-	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a"));
-	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/z"));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a", false));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/z", false));
 	engine_free(en);
 }
 
@@ -78,8 +79,8 @@ static void one_hierarchy_is_not_the_other(void **state)
 	(void)state;
 	assert_int_equal(engine_watch_add(en, &w), 0);
 	assert_int_equal(engine_watch_add(en, &w), -EEXIST);
-	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a"));
-	assert_true(engine_wants(en, HIERARCHY_V1, EVENT_OOM, "/a"));
+	assert_false(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a", false));
+	assert_true(engine_wants(en, HIERARCHY_V1, EVENT_OOM, "/a", false));
 	engine_free(en);
 }
 

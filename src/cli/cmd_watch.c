@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * oomnotify watch [CGROUP]...: tells every OOM and kill, and proves that none was missed
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "cli/cmd.h"
+#include "cli/host_error.h"
+#include "cli/kinds.h"
+#include "cli/ledger_text.h"
+#include "cli/options.h"
+#include "cli/say.h"
+#include "cli/status.h"
+#include "cli/terminal.h"
+#include "cli/watch_loop.h"
+#include "cli/watch_targets.h"
+#include "sink/json.h"
+
+struct watch_options {
+	bool json;
+	bool local;
+	bool quiet;
+	unsigned kinds; /* 0: not given */
+	uint64_t count_max;
+	uint64_t timeout_ns;
+};
+
+enum {
+	OPTION_JSON = 256,
+	OPTION_LOCAL,
+	OPTION_KINDS,
+	OPTION_TIMEOUT,
+};
+
+static const struct option longs[] = {
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "local", no_argument, NULL, OPTION_LOCAL },
+	{ "kinds", required_argument, NULL, OPTION_KINDS },
+	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static void monitor_freep(struct monitor **m)
+{
+	*m = monitor_free(*m);
+}
+
+/* Returns 0, or -1 after saying what is wrong. */
+static int take_option(struct watch_options *o, int c)
+{
+	switch (c) {
+	case OPTION_JSON:
+		o->json = true;
+		return 0;
+	case OPTION_LOCAL:
+		o->local = true;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	case OPTION_KINDS:
+		return kinds_parse("watch: --kinds", optarg, &o->kinds);
+	case OPTION_TIMEOUT:
+		return options_time("watch: --timeout", optarg, &o->timeout_ns);
+	case 'n':
+		return options_count("watch: -n", optarg, &o->count_max);
+	default: /* OPTIONS_BAD */
+		return -1;
+	}
+}
+
+static int open_sink(const struct watch_options *o, struct sink **ret)
+{
+	struct text_style style = terminal_style(STDOUT_FILENO);
+	int r = o->json ? json_sink_open(ret, STDOUT_FILENO)
+			: text_sink_open(ret, STDOUT_FILENO, &style);
+
+	if (r == 0)
+		return 0;
+	say_output_failed(-r);
+	return STATUS_FAILURE;
+}
+
+/* What the sources are asked for. */
+static unsigned watched_kinds(const struct watch_options *o)
+{
+	return o->kinds != 0 ? o->kinds : EVENT_MASK_ALL;
+}
+
+static unsigned monitor_flags(const struct watch_options *o)
+{
+	unsigned flags = o->local ? MONITOR_LOCAL : 0;
+
+	/* Asked for by name: every removal, not only of cgroups that had an event. */
+	if (o->kinds & EVENT_MASK(EVENT_GONE))
+		flags |= MONITOR_GONE_ALL;
+	return flags;
+}
+
+/* What is told: `lost` always, since it says that the rest is not all. */
+static unsigned told_kinds(const struct watch_options *o)
+{
+	return o->kinds != 0 ? o->kinds | EVENT_MASK(EVENT_LOST) : EVENT_MASK_ALL;
+}
+
+static int watch(const struct watch_options *o, const struct cgroup_host *host,
+		 struct watch_targets *targets)
+{
+	_cleanup_(monitor_freep) struct monitor *m = NULL;
+	_cleanup_sink_ struct sink *sink = NULL;
+	_cleanup_free_ char *what = NULL;
+	struct watch_loop_result result = { 0 };
+	struct watch_loop_args args = {
+		.count_max = o->count_max,
+		.timeout_ns = o->timeout_ns,
+		.kinds = told_kinds(o),
+		.quiet = o->quiet,
+	};
+	struct balance balance = { 0 };
+	int r;
+
+	r = open_sink(o, &sink);
+	if (r != 0)
+		return r;
+	r = monitor_new(&m, host);
+	if (r < 0)
+		return host_error_say(host, NULL, r);
+	r = watch_targets_add(targets, m, monitor_flags(o), watched_kinds(o));
+	if (r != 0)
+		return r;
+	if (!o->quiet)
+		what = watch_targets_describe(targets);
+	watch_targets_free(targets); /* the monitor keeps descriptors of its own */
+	args.monitor = m;
+	args.sink = sink;
+	args.ready = what;
+	r = watch_loop_run(&args, &result);
+	if (r != 0)
+		return r;
+	monitor_balance(m, &balance);
+	return ledger_print(&balance, args.kinds, result.unsettled, o->quiet);
+}
+
+int cmd_watch(int argc, char **argv)
+{
+	struct watch_options o = { .count_max = UINT64_MAX, .timeout_ns = UINT64_MAX };
+	_cleanup_targets_ struct watch_targets targets = { 0 };
+	_cleanup_host_ struct cgroup_host host = { .v1.root_fd = -1, .v2.root_fd = -1 };
+	int c, r;
+
+	while ((c = options_next(argc, argv, ":n:qh", longs)) != OPTIONS_END) {
+		if (c == 'h')
+			return command_usage("watch");
+		if (take_option(&o, c) < 0)
+			return STATUS_USAGE;
+	}
+	r = cgroup_host_open(&host, "/proc");
+	if (r != 0)
+		return host_error_say(NULL, NULL, r);
+	r = watch_targets_resolve(&targets, &host, argv + optind, o.local, o.quiet);
+	if (r != 0)
+		return r;
+	return watch(&o, &host, &targets);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/ledger_text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/fd.h"
+#include "cli/say.h"
+#include "cli/status.h"
+
+static const char *const columns[] = { "LEDGER", "COUNTED", "REPORTED", "RECOUNTS", "UNPROVEN" };
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static void table_unref(struct libscols_table **t)
+{
+	scols_unref_table(*t);
+}
+
+static int put(struct libscols_line *line, size_t column, uint64_t n)
+{
+	char text[24];
+
+	if (n == UINT64_MAX)
+		return scols_line_set_data(line, column, "unknown");
+	snprintf(text, sizeof(text), "%" PRIu64, n);
+	return scols_line_set_data(line, column, text);
+}
+
+static int add_line(struct libscols_table *t, enum event_kind kind, const struct balance_line *b)
+{
+	struct libscols_line *line = scols_table_new_line(t, NULL);
+	int r;
+
+	if (!line)
+		return -ENOMEM;
+	r = scols_line_set_data(line, 0, event_kind_name(kind));
+	if (r == 0)
+		r = put(line, 1, b->counted);
+	if (r == 0)
+		r = put(line, 2, b->reported);
+	if (r == 0)
+		r = put(line, 3, b->recounts);
+	if (r == 0)
+		r = put(line, 4, b->unproven);
+	return r;
+}
+
+static int print_table(const struct balance *b, unsigned kinds)
+{
+	_cleanup_(table_unref) struct libscols_table *t = scols_new_table();
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	for (size_t c = 0; c < COLUMNS; c++)
+		if (!scols_table_new_column(t, columns[c], 0, c > 0 ? SCOLS_FL_RIGHT : 0))
+			return -ENOMEM;
+	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
+		if (!(kinds & EVENT_MASK(k)))
+			continue;
+		r = add_line(t, (enum event_kind)k, &b->kind[k]);
+		if (r < 0)
+			return r;
+	}
+	scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER); /* numbers are never cut to fit */
+	scols_table_set_stream(t, stderr);
+	return scols_print_table(t);
+}
+
+static void say_differences(const struct balance *b, unsigned kinds)
+{
+	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
+		const struct balance_line *line = &b->kind[k];
+
+		if (balance_judge(b, kinds & EVENT_MASK(k)) == BALANCE_DIFFERS)
+			say("differs: the kernel counted %" PRIu64 " %s, %" PRIu64
+			    " reported and %" PRIu64 " recounts: please report this bug",
+			    line->counted, event_kind_name((enum event_kind)k), line->reported,
+			    line->recounts);
+	}
+}
+
+static void say_circumstances(const struct balance *b, unsigned kinds)
+{
+	uint64_t recounts = 0;
+
+	for (unsigned k = 0; k < COUNTED_KINDS; k++)
+		recounts += kinds & EVENT_MASK(k) ? b->kind[k].recounts : 0;
+	if (recounts > 0)
+		say("recounts: up to %" PRIu64 " of what the kernel counted is a victim counted "
+		    "twice, as group kills do",
+		    recounts);
+	if (b->late > 0)
+		say("late: cgroups were read late %" PRIu64 " times, to spare the CPU", b->late);
+	if (b->lost > 0)
+		say("lost: the reader was too slow, %" PRIu64 " events were dropped", b->lost);
+}
+
+int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
+		 bool only_unbalanced)
+{
+	enum balance_verdict verdict = balance_judge(b, kinds);
+	bool counted = kinds & (EVENT_MASK(COUNTED_KINDS) - 1U);
+
+	if (unsettled)
+		verdict = BALANCE_UNPROVEN;
+	if (verdict == BALANCE_BALANCED && only_unbalanced)
+		return STATUS_OK;
+	if (counted && print_table(b, kinds) < 0)
+		say("the ledger cannot be shown: out of memory");
+	say_circumstances(b, kinds);
+	switch (verdict) {
+	case BALANCE_BALANCED:
+		say("balanced: all that the kernel counted was reported");
+		return STATUS_OK;
+	case BALANCE_DIFFERS:
+		say_differences(b, kinds);
+		return STATUS_DIFFERS;
+	case BALANCE_UNPROVEN:
+		break;
+	}
+	if (unsettled)
+		say("unproven: %s", unsettled);
+	for (unsigned i = 0; i < UNPROVEN_REASONS; i++)
+		if (b->reasons & (1U << i))
+			say("unproven: %s", unproven_reason_text(1U << i));
+	return STATUS_UNPROVEN;
+}

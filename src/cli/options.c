@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/options.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "base/parse_time.h"
+#include "cli/say.h"
+
+/* The word in which getopt_long() found the option whose value @value is. */
+static const char *option_word(char **argv, const char *value)
+{
+	return value && value == argv[optind - 1] ? argv[optind - 2] : argv[optind - 1];
+}
+
+static bool is_long(const char *word)
+{
+	return word[0] == '-' && word[1] == '-';
+}
+
+static int bad(const char *command, const char *word)
+{
+	int n = is_long(word) ? (int)strcspn(word, "=") : (int)strlen(word);
+
+	if (optopt == 0)
+		say("%s: unknown option '%.*s': see 'oomnotify %s --help'", command, n, word,
+		    command);
+	else if (is_long(word))
+		say("%s: option '%.*s' takes no value", command, n, word);
+	else
+		say("%s: unknown option '-%c': see 'oomnotify %s --help'", command, optopt,
+		    command);
+	return OPTIONS_BAD;
+}
+
+int options_next(int argc, char **argv, const char *shorts, const struct option *longs)
+{
+	const char *word;
+	int index = -1;
+	int c;
+
+	opterr = 0;
+	optopt = 0;
+	c = getopt_long(argc, argv, shorts, longs, &index);
+	if (c == OPTIONS_END)
+		return OPTIONS_END;
+	word = option_word(argv, c == '?' || c == ':' ? NULL : optarg);
+	if (c == ':') {
+		if (is_long(word))
+			say("%s: option '%s' needs a value", argv[0], word);
+		else
+			say("%s: option '-%c' needs a value", argv[0], optopt);
+		return OPTIONS_BAD;
+	}
+	if (c == '?')
+		return bad(argv[0], word);
+	if (index >= 0 && strcspn(word + 2, "=") != strlen(longs[index].name)) {
+		optopt = 0;
+		return bad(argv[0], word);
+	}
+	return c;
+}
+
+int options_count(const char *option, const char *value, uint64_t *ret)
+{
+	uint64_t n;
+	int r = decimal_u64(value, &n);
+
+	if (r == 0 && n > 0) {
+		*ret = n;
+		return 0;
+	}
+	if (r == DECIMAL_E_RANGE)
+		say("%s: '%s' is too large", option, value);
+	else
+		say("%s: '%s' is not a number from 1 on", option, value);
+	return -1;
+}
+
+int options_time(const char *option, const char *value, uint64_t *ret_ns)
+{
+	int r = parse_time(value, ret_ns);
+
+	if (r == 0)
+		return 0;
+	if (r == PARSE_TIME_E_RANGE)
+		say("%s: '%s' is out of range: give 0 or more, at most 292 years", option, value);
+	else
+		say("%s: '%s' is not a time: give seconds, as 10 or 0.5, or a number with us, ms, "
+		    "s, min, h or d",
+		    option, value);
+	return -1;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * What a command says beside its output
+ */
+
+/*
+ * One line on standard error, with "oomnotify: " in front. The whole of it is escaped
+ * (base/escape.h), so that names may be put in as they are. Keeps errno.
+ */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * Flushes standard output at a command's end. Returns @status, or STATUS_FAILURE after saying that
+ * it could not be written. A reader that has left (EPIPE) is none of our failures.
+ */
+int say_end_of_output(int status);
+/* Says that writing to standard output failed with errno value @error. */
+void say_output_failed(int error);

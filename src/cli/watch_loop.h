@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * The life of a watch, from ready to its last event
+ *
+ *            -n, timeout, last top gone,             all told and written,
+ *            reader gone, signal                     or given up
+ *   RUNNING ───────────────────────────> SETTLING ───────────────────────> end
+ *
+ * In SETTLING all counters are read a last time and what that brings is still told. That takes
+ * WATCH_SETTLE_NS at most. What the reader of standard output has not taken yet is waited for, but
+ * after a signal not longer than that either; a second signal ends it at once.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "lib/monitor.h"
+#include "sink/sink.h"
+
+#define WATCH_SETTLE_NS NSEC_PER_SEC
+
+struct watch_loop_args {
+	struct monitor *monitor;
+	struct sink *sink;   /* NULL: the reader has left already */
+	uint64_t count_max;  /* UINT64_MAX: any number */
+	uint64_t timeout_ns; /* UINT64_MAX: none */
+	unsigned kinds;      /* events of other kinds are not told */
+	const char *ready;   /* said once signals are caught, NULL: not said */
+	bool quiet;          /* no notes */
+};
+
+struct watch_loop_result {
+	const char *unsettled; /* why the last reading did not come to its end; NULL: it did */
+};
+
+/* Returns 0, or after saying what went wrong an exit status. */
+int watch_loop_run(const struct watch_loop_args *args, struct watch_loop_result *ret);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/account.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+static struct account *account_free(struct account *a)
+{
+	if (a) {
+		free(a->top);
+		free(a->name);
+		free(a);
+	}
+	return NULL;
+}
+
+struct account *account_new(struct account_table *t, struct account *parent, const char *name,
+			    uint64_t key, uint64_t id)
+{
+	struct account *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->key = key;
+	a->id = id;
+	a->name = strdup(name);
+	if (!parent)
+		a->top = calloc(1, sizeof(*a->top));
+	if (!a->name || (!parent && !a->top))
+		return account_free(a);
+
+	HASH_ADD(hh, t->by_key, key, sizeof(a->key), a);
+	if (!a->hh.tbl) /* uthash without memory leaves the element out (HASH_NONFATAL_OOM) */
+		return account_free(a);
+	a->parent = parent;
+	if (parent)
+		DL_APPEND(parent->children, a);
+	return a;
+}
+
+struct account *account_find(const struct account_table *t, uint64_t key)
+{
+	struct account *a;
+
+	HASH_FIND(hh, t->by_key, &key, sizeof(key), a);
+	return a;
+}
+
+void account_rest_set(struct account_table *t, struct account *a, bool pending)
+{
+	if (a->rest_pending == pending)
+		return;
+	a->rest_pending = pending;
+	if (pending)
+		DL_APPEND2(t->rests, a, rest_prev, rest_next);
+	else
+		DL_DELETE2(t->rests, a, rest_prev, rest_next);
+}
+
+static void unlink_account(struct account_table *t, struct account *a)
+{
+	account_rest_set(t, a, false);
+	if (a->parent)
+		DL_DELETE(a->parent->children, a);
+	HASH_DELETE(hh, t->by_key, a);
+	account_free(a);
+}
+
+/* Bottom-up without recursion: cgroups may be nested thousands deep. */
+void account_drop(struct account_table *t, struct account *a)
+{
+	struct account *at = a;
+
+	for (;;) {
+		struct account *parent = at->parent;
+
+		if (at->children) {
+			at = at->children;
+			continue;
+		}
+		if (at == a)
+			break;
+		unlink_account(t, at);
+		at = parent;
+	}
+	unlink_account(t, a);
+}
+
+int account_graft(struct account *a, struct account *parent, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return -ENOMEM;
+	free(a->name);
+	a->name = copy;
+	free(a->top);
+	a->top = NULL;
+	a->parent = parent;
+	DL_APPEND(parent->children, a);
+	return 0;
+}
+
+struct account *account_root(struct account *a)
+{
+	while (a->parent)
+		a = a->parent;
+	return a;
+}
+
+const struct account *account_parent(const struct account *a)
+{
+	return a->parent;
+}
+
+uint64_t account_id(const struct account *a)
+{
+	return a->id;
+}
+
+const struct counts *account_reported(const struct account *a)
+{
+	return &a->reported;
+}
+
+char *account_path(const struct account *a)
+{
+	const struct account *at;
+	size_t n = 1;
+	char *path, *p;
+
+	for (at = a; at; at = at->parent)
+		n += strlen(at->name) + 1;
+	path = malloc(n);
+	if (!path)
+		return NULL;
+	p = path + n - 1;
+	*p = '\0';
+	for (at = a; at; at = at->parent) {
+		size_t len = strlen(at->name);
+
+		/* The top's name is its path; "/" joins without doubling its slash. */
+		if (at != a && !(len > 0 && at->name[len - 1] == '/'))
+			*--p = '/';
+		p -= len;
+		memcpy(p, at->name, len);
+	}
+	memmove(path, p, strlen(p) + 1);
+	return path;
+}

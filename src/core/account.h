@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * Accounts of the ledger: a forest with a hash over all of it; internal to core/
+ *
+ * Only cgroups that ever counted something, and the tops, have one: 100,000 quiet cgroups cost
+ * nothing. The accounts of removed cgroups are dropped when their parent is next listed; what was
+ * reported from them stays in the accounts of their ancestors.
+ */
+#include <stdbool.h>
+
+#define HASH_NONFATAL_OOM 1 /* a full memory is an error here, not the end of the program */
+#include <uthash.h>
+
+#include "core/ledger.h"
+
+/* A number that counts only for a while. */
+struct recent {
+	uint64_t n;
+	uint64_t until_ns;
+};
+
+/* Only tops have this. */
+struct account_top {
+	int dir;              /* borrowed from the source */
+	struct counts base;   /* the account when it was opened */
+	struct counts total;  /* the counter as the last pass found it */
+	struct counts sealed; /* the counter as ledger_seal() found it */
+	struct deltas
+		interim; /* what came while the baseline was taken: known in number, not in place */
+};
+
+struct account {
+	uint64_t key;
+	uint64_t id;
+	char *name; /* one component; the full path for a top */
+	struct account *parent;
+	struct account *children;
+	struct account *prev, *next;
+	struct counts reported; /* from the whole subtree, own events included; absolute */
+	struct counts own;      /* the part of it that happened right here */
+	/* A rest that no living child explained, waiting for its second look. */
+	bool rest_pending;
+	struct account *rest_prev, *rest_next; /* in account_table.rests */
+	uint64_t rest_due_ns;
+	struct counts rest_total; /* the counter of this cgroup when the rest was found */
+	/* Group kills counted here whose kills may include a victim counted twice. */
+	struct recent group_kills;
+	struct recent ooms; /* each brought about one group kill at most */
+	uint32_t seen;      /* serial of the listing that last met it */
+	struct account_top *top;
+	UT_hash_handle hh;
+};
+
+struct account_table {
+	struct account *by_key;
+	struct account *rests; /* those with rest_pending */
+};
+
+/* A new account, linked below @parent (NULL: a top) and into the table, or NULL without memory. */
+struct account *account_new(struct account_table *t, struct account *parent, const char *name,
+			    uint64_t key, uint64_t id);
+struct account *account_find(const struct account_table *t, uint64_t key);
+/* Unlinks and frees @a and all below it. */
+void account_drop(struct account_table *t, struct account *a);
+/* Puts @a among the rests to be looked at again, or takes it out; twice is once. */
+void account_rest_set(struct account_table *t, struct account *a, bool pending);
+/* Links the former top @a, with all below it, under @parent as @name. Returns 0 or -ENOMEM. */
+int account_graft(struct account *a, struct account *parent, const char *name);
+/* The top that @a lies in; @a itself if it is one. */
+struct account *account_root(struct account *a);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The walk down: where did it happen?
+ *
+ * Every cgroup whose counter stands above its account is entered: first its own events
+ * (memory.events.local), then its children, each read after its parent. Listing and descending are
+ * two steps, so that only one directory is being listed at any time and only the names of children
+ * with news are kept.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/fd.h"
+#include "core/ledger_impl.h"
+
+/* A child with news, found by a listing. */
+struct news {
+	struct account *account;
+	struct reading reading;
+	struct news *next;
+};
+
+struct listing {
+	struct descent *d;
+	struct account *parent;
+	int dir;
+	struct deltas *rest; /* what the children seen so far do not explain */
+	bool blind;          /* a child may not be read */
+	struct news *news;
+};
+
+static void news_free(struct news *list)
+{
+	struct news *n, *tmp;
+
+	LL_FOREACH_SAFE (list, n, tmp)
+		free(n);
+}
+
+int descent_trouble(struct descent *d, int r)
+{
+	switch (r) {
+	case TREE_E_GONE:
+		return 0;
+	case TREE_E_BUSY:
+	case -ENOMEM:
+		d->again = true;
+		return 0;
+	default:
+		return r;
+	}
+}
+
+static uint64_t recent_at(const struct recent *r, uint64_t now_ns)
+{
+	return r->until_ns > now_ns ? r->n : 0;
+}
+
+static void recent_add(struct recent *r, uint64_t n, uint64_t now_ns)
+{
+	r->n = recent_at(r, now_ns) + n;
+	r->until_ns = now_ns + LEDGER_GROUP_NS;
+}
+
+/*
+ * Of @count kills at @a, how many may be one victim counted twice: __oom_kill_process() runs for the
+ * chosen victim and, with memory.oom.group, again for each member of the group, the victim included.
+ */
+static uint64_t possible_recounts(const struct descent *d, const struct account *a, uint64_t count)
+{
+	uint64_t groups = 0, ooms = 0;
+
+	for (const struct account *at = a; at; at = at->parent) {
+		groups += recent_at(&at->group_kills, d->now_ns);
+		ooms += recent_at(&at->ooms, d->now_ns);
+	}
+	if (groups == 0 && d->group) {
+		/* Each counts one true kill at least, and comes of one oom unless memory ran out above. */
+		groups = count / 2;
+		if (ooms > 0 && ooms < groups)
+			groups = ooms;
+	}
+	return groups < count ? groups : count;
+}
+
+/* A group that holds its processes itself has spent its recounts with this report. */
+static void spend_recounts(struct account *a, uint64_t recounts)
+{
+	struct recent *g = &a->group_kills;
+
+	g->n -= recounts < g->n ? recounts : g->n;
+}
+
+static void book(struct descent *d, struct account *a, const struct ledger_report *what)
+{
+	struct balance_line *line = &d->l->closed.kind[what->kind];
+
+	for (struct account *at = a; at; at = at->parent)
+		at->reported.n[what->kind] += what->count_max;
+	line->reported += what->count_min;
+	line->recounts += what->count_max - what->count_min;
+	if (what->kind == EVENT_GROUP_KILL)
+		recent_add(&a->group_kills, what->count_max, d->now_ns);
+	else if (what->kind == EVENT_OOM)
+		recent_add(&a->ooms, what->count_max, d->now_ns);
+	else
+		spend_recounts(a, what->count_max - what->count_min);
+}
+
+int descent_report(struct descent *d, struct account *a, const struct ledger_report *what)
+{
+	struct ledger_report full = *what;
+	int r;
+
+	full.at = a;
+	full.now_ns = d->now_ns;
+	full.count_min = full.count_max;
+	if (full.kind == EVENT_KILL)
+		full.count_min -= possible_recounts(d, a, full.count_max);
+	r = d->l->report(d->l->ctx, &full);
+	if (r < 0)
+		return descent_trouble(d, r);
+	book(d, a, &full);
+	return 0;
+}
+
+/* Group kills go before kills, so that the recounts among these are known. */
+static const enum event_kind report_order[COUNTED_KINDS] = { EVENT_OOM, EVENT_GROUP_KILL,
+							     EVENT_KILL };
+
+/* What happened in @a itself, whose local counters stand at @own. */
+static int settle_own(struct descent *d, struct account *a, const struct counts *own,
+		      struct deltas *rest)
+{
+	struct deltas news = counts_minus(own, &a->own);
+
+	deltas_subtract(rest, &news);
+	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
+		enum event_kind k = report_order[i];
+		uint64_t before = a->reported.n[k];
+		int r;
+
+		if (news.n[k] <= 0)
+			continue;
+		r = descent_report(d, a,
+				   &(struct ledger_report){ .kind = k,
+							    .count_max = (uint64_t)news.n[k] });
+		if (r < 0)
+			return r;
+		a->own.n[k] += a->reported.n[k] - before; /* nothing if it could not be taken */
+	}
+	return 0;
+}
+
+static int remember(struct listing *li, const char *name, uint64_t id, const struct reading *rd,
+		    struct account *child)
+{
+	struct news *n;
+
+	if (!child)
+		child = account_new(&li->d->l->accounts, li->parent, name, rd->key, id);
+	if (!child)
+		return -ENOMEM;
+	child->seen = li->d->l->serial;
+	n = malloc(sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	*n = (struct news){ .account = child, .reading = *rd };
+	LL_PREPEND(li->news, n);
+	return 0;
+}
+
+static int each_child(void *arg, const char *name, uint64_t id)
+{
+	static const struct counts nothing = { 0 };
+	struct listing *li = arg;
+	struct descent *d = li->d;
+	struct reading rd;
+	struct account *child;
+	struct deltas news;
+	int r;
+
+	r = d->l->ops->read(d->l->ctx, li->dir, name, &rd);
+	if (r == TREE_E_DENIED)
+		li->blind = true;
+	if (r != 0)
+		return r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
+	if (counts_zero(&rd.counts))
+		return 0;
+	child = account_find(&d->l->accounts, rd.key);
+	news = counts_minus(&rd.counts, child ? &child->reported : &nothing);
+	deltas_subtract(li->rest, &news);
+	if (child)
+		child->seen = d->l->serial;
+	if (deltas_any_positive(&news))
+		return descent_trouble(d, remember(li, name, id, &rd, child));
+	return 0;
+}
+
+/* Accounts of children that this listing did not meet: removed, or made anew under another key. */
+static void forget_unseen(struct ledger *l, struct account *a, uint32_t serial)
+{
+	struct account *child, *tmp;
+
+	DL_FOREACH_SAFE (a->children, child, tmp)
+		if (child->seen != serial)
+			account_drop(&l->accounts, child);
+}
+
+static int enter(struct descent *d, int dir, const struct news *n)
+{
+	bool group = d->group;
+	int child = -1;
+	int r;
+
+	r = d->l->ops->open(d->l->ctx, dir, n->account->name, &child);
+	if (r != 0)
+		return r;
+	r = descent_settle(d, n->account, child, &n->reading, false);
+	d->l->ops->close(d->l->ctx, child);
+	d->group = group;
+	return r;
+}
+
+/*
+ * What was read below @dir is @a's only if @dir still has @a's memory.events: the name, or the memory
+ * controller, may have been given up and taken anew since @a was read. Likewise the id that came
+ * with the name from a listing may be that of a former directory of this name.
+ */
+static int confirm(struct descent *d, struct account *a, int dir)
+{
+	struct reading rd;
+	int r = d->l->ops->read(d->l->ctx, dir, NULL, &rd);
+
+	if (r != 0)
+		return r;
+	if (rd.key != a->key)
+		return TREE_E_GONE;
+	a->id = rd.id;
+	return 0;
+}
+
+static int settle_children(struct descent *d, struct listing *li)
+{
+	struct news *n;
+
+	LL_FOREACH (li->news, n) {
+		int r = enter(d, li->dir, n);
+
+		if (r == TREE_E_GONE || r == TREE_E_DENIED) {
+			/* It cannot be asked any more: what it has not told is the parent's to explain. */
+			struct deltas untold =
+				counts_minus(&n->account->reported, &n->reading.counts);
+
+			deltas_subtract(li->rest, &untold);
+			li->blind |= r == TREE_E_DENIED;
+		} else if (r != 0) {
+			r = descent_trouble(d, r);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* Looks at @li->dir and all in it, then reports what of it is new. */
+static int settle_all(struct descent *d, struct listing *li)
+{
+	uint32_t serial = ++d->l->serial;
+	struct counts own;
+	int r;
+
+	r = d->l->ops->read_local(d->l->ctx, li->dir, &own);
+	if (r == 0)
+		r = d->l->ops->list(d->l->ctx, li->dir, each_child, li);
+	if (r == 0)
+		r = confirm(d, li->parent, li->dir);
+	if (r != 0)
+		return r;
+	if (!d->again)
+		forget_unseen(d->l, li->parent, serial);
+	r = settle_own(d, li->parent, &own, li->rest);
+	return r == 0 ? settle_children(d, li) : r;
+}
+
+/* Reports what no living child explains. */
+static int settle_rest(struct descent *d, struct account *a, const struct deltas *rest, bool blind)
+{
+	struct deltas *interim = &account_root(a)->top->interim;
+
+	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
+		enum event_kind k = report_order[i];
+		bool unplaced = blind || interim->n[k] > 0;
+		int r;
+
+		if (rest->n[k] <= 0)
+			continue;
+		r = descent_report(d, a,
+				   &(struct ledger_report){ .kind = k,
+							    .count_max = (uint64_t)rest->n[k],
+							    .removed = !unplaced,
+							    .unplaced = unplaced });
+		if (r < 0)
+			return r;
+		interim->n[k] -= rest->n[k] < interim->n[k] ? rest->n[k] : interim->n[k];
+	}
+	return 0;
+}
+
+static void keep_rest(struct descent *d, struct account *a, const struct counts *total)
+{
+	if (a->rest_pending)
+		return; /* the older look counts */
+	account_rest_set(&d->l->accounts, a, true);
+	a->rest_total = *total;
+	a->rest_due_ns = d->now_ns + LEDGER_SLOT_NS;
+}
+
+/* Before 5.17 nothing counts group kills; then memory.oom.group tells that they are possible. */
+static int look_at_group(struct descent *d, int dir, const struct reading *total,
+			 const struct deltas *news)
+{
+	bool group = false;
+	int r;
+
+	if (!total->no_group_count || d->group || news->n[EVENT_KILL] < 2)
+		return 0;
+	r = d->l->ops->is_group(d->l->ctx, dir, &group);
+	if (r == 0)
+		d->group = group;
+	return r == TREE_E_DENIED ? 0 : r;
+}
+
+int descent_settle(struct descent *d, struct account *a, int dir, const struct reading *total,
+		   bool final)
+{
+	struct deltas rest = counts_minus(&total->counts, &a->reported);
+	struct listing li = { .d = d, .parent = a, .dir = dir, .rest = &rest };
+	bool outer_again = d->again;
+	int r;
+
+	if (!deltas_any_positive(&rest))
+		return 0;
+	d->again = false;
+	r = look_at_group(d, dir, total, &rest);
+	if (r == 0)
+		r = settle_all(d, &li);
+	news_free(li.news);
+	if (r == 0 && !d->again && deltas_any_positive(&rest)) {
+		if (final)
+			r = settle_rest(d, a, &rest, li.blind);
+		else
+			keep_rest(d, a, &total->counts);
+	}
+	d->again |= outer_again;
+	return r;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * Events as JSON, one object a line: the format of oomnotify-events(5)
+ *
+ * The names of the keys are a promise; every key is in every line, but for count_max and or_above.
+ */
+#include "sink/sink.h"
+
+/* The object for @e, on the heap, without a line's end. Returns 0 or -ENOMEM. */
+int json_encode_event(const struct event *e, char **ret);
+/* A sink that writes to @fd, which is borrowed. Returns 0, -ENOMEM, or what is wrong with @fd. */
+int json_sink_open(struct sink **ret, int fd);

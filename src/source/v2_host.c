@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The host's own account
+ *
+ * /proc/vmstat's oom_kill counts every kill on the host: also those of processes in the root
+ * cgroup, and of a child of the root in its last moment, which no memory.events shows any more. It
+ * wakes nobody, so it is compared when something else has happened, and at the end.
+ *
+ * The kernel raises vmstat before the cgroup's counter. So a value is read first, all tops a slot
+ * later, and what they do not explain of that value is told for "/".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/flat_keyed.h"
+#include "source/v2_source.h"
+
+#define VMSTAT_MAX 65536
+#define HOST_LOOK_NS NSEC_PER_SEC
+
+int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret)
+{
+	_cleanup_close_ int proc = open(host->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = -1;
+	_cleanup_free_ char *text = NULL;
+	size_t used = 0;
+	int r;
+
+	if (proc < 0)
+		return errno_neg();
+	fd = openat(proc, "vmstat", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno_neg();
+	text = malloc(VMSTAT_MAX);
+	if (!text)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n = read(fd, text + used, VMSTAT_MAX - 1 - used);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno_neg();
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	text[used] = '\0';
+	r = flat_keyed_u64(text, "oom_kill", ret);
+	return r > 0 ? -ENOENT : r;
+}
+
+void v2_host_open(struct v2_source *v2)
+{
+	v2->host.on = v2->s.host->v2.real_root && v2_vmstat_kills(v2->s.host, &v2->host.base) == 0;
+}
+
+void v2_host_look(struct v2_source *v2, uint64_t now_ns)
+{
+	struct host_account *h = &v2->host;
+
+	if (!h->on || h->judge_ns != 0 || (now_ns < h->next_ns && !v2->settling))
+		return;
+	if (v2_vmstat_kills(v2->s.host, &h->seen) < 0)
+		return;
+	h->judge_ns = now_ns + LEDGER_SLOT_NS;
+	h->next_ns = now_ns + HOST_LOOK_NS;
+}
+
+uint64_t v2_host_due(const struct v2_source *v2)
+{
+	return v2->host.judge_ns != 0 ? v2->host.judge_ns : UINT64_MAX;
+}
+
+static int tell(struct v2_source *v2, uint64_t count)
+{
+	struct host_account *h = &v2->host;
+	struct event *e = v2_event(v2, EVENT_KILL, "/", 1);
+
+	if (!e)
+		return -ENOMEM;
+	e->count_min = e->count_max = count;
+	e->evidence = EVIDENCE_VMSTAT;
+	e->removed = e->below = h->deaths;
+	engine_submit(v2->s.engine, e);
+	h->told += count;
+	return 0;
+}
+
+/* Whether all tops are at rest: nothing waiting for a walk or a second look. */
+static bool tops_quiet(const struct v2_source *v2)
+{
+	const struct top *t;
+
+	DL_FOREACH (v2->tops, t)
+		if (t->state == TOP_LOST || t->again_ns != 0 || t->pace.wanted ||
+		    (t->account && ledger_due(v2->ledger, t->account) != UINT64_MAX))
+			return false;
+	return true;
+}
+
+int v2_host_run(struct v2_source *v2, uint64_t now_ns)
+{
+	struct host_account *h = &v2->host;
+	struct balance b = { 0 };
+	struct top *t;
+	uint64_t known;
+	int r = 0;
+
+	if (h->judge_ns == 0 || now_ns < h->judge_ns)
+		return 0;
+	DL_FOREACH (v2->tops, t)
+		if (r == 0)
+			r = v2_top_check(t, now_ns);
+	if (r < 0)
+		return r;
+	if (!tops_quiet(v2)) {
+		h->judge_ns = now_ns + LEDGER_SLOT_NS;
+		return 0;
+	}
+	ledger_balance(v2->ledger, &b);
+	known = h->base + b.kind[EVENT_KILL].reported + b.kind[EVENT_KILL].recounts + h->told;
+	r = h->seen > known ? tell(v2, h->seen - known) : 0;
+	h->judge_ns = r == 0 ? 0 : now_ns + LEDGER_SLOT_NS;
+	return r == -ENOMEM ? 0 : r;
+}
