@@ -16,4 +16,5 @@ case $OOMN_VM_MEMORY in
 v1) [ -w "$CGROUP/cgroup.event_control" ] || die "$CGROUP is no v1 memory hierarchy" ;;
 v2) grep -qw memory "$CGROUP/cgroup.subtree_control" || die "memory is not on in $CGROUP" ;;
 esac
+! grep -qw cx16 /proc/cpuinfo || die "the CPU has cmpxchg16b, which qemu before 8.0 gets wrong"
 uname -r
