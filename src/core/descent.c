@@ -53,46 +53,6 @@ int descent_trouble(struct descent *d, int r)
 	}
 }
 
-static uint64_t recent_at(const struct recent *r, uint64_t now_ns)
-{
-	return r->until_ns > now_ns ? r->n : 0;
-}
-
-static void recent_add(struct recent *r, uint64_t n, uint64_t now_ns)
-{
-	r->n = recent_at(r, now_ns) + n;
-	r->until_ns = now_ns + LEDGER_GROUP_NS;
-}
-
-/*
- * Of @count kills at @a, how many may be one victim counted twice: __oom_kill_process() runs for the
- * chosen victim and, with memory.oom.group, again for each member of the group, the victim included.
- */
-static uint64_t possible_recounts(const struct descent *d, const struct account *a, uint64_t count)
-{
-	uint64_t groups = 0, ooms = 0;
-
-	for (const struct account *at = a; at; at = at->parent) {
-		groups += recent_at(&at->group_kills, d->now_ns);
-		ooms += recent_at(&at->ooms, d->now_ns);
-	}
-	if (groups == 0 && d->group) {
-		/* Each counts one true kill at least, and comes of one oom unless memory ran out above. */
-		groups = count / 2;
-		if (ooms > 0 && ooms < groups)
-			groups = ooms;
-	}
-	return groups < count ? groups : count;
-}
-
-/* A group that holds its processes itself has spent its recounts with this report. */
-static void spend_recounts(struct account *a, uint64_t recounts)
-{
-	struct recent *g = &a->group_kills;
-
-	g->n -= recounts < g->n ? recounts : g->n;
-}
-
 static void book(struct descent *d, struct account *a, const struct ledger_report *what)
 {
 	struct balance_line *line = &d->l->closed.kind[what->kind];
@@ -101,12 +61,7 @@ static void book(struct descent *d, struct account *a, const struct ledger_repor
 		at->reported.n[what->kind] += what->count_max;
 	line->reported += what->count_min;
 	line->recounts += what->count_max - what->count_min;
-	if (what->kind == EVENT_GROUP_KILL)
-		recent_add(&a->group_kills, what->count_max, d->now_ns);
-	else if (what->kind == EVENT_OOM)
-		recent_add(&a->ooms, what->count_max, d->now_ns);
-	else
-		spend_recounts(a, what->count_max - what->count_min);
+	recounts_book(a, what);
 }
 
 int descent_report(struct descent *d, struct account *a, const struct ledger_report *what)
@@ -118,7 +73,7 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 	full.now_ns = d->now_ns;
 	full.count_min = full.count_max;
 	if (full.kind == EVENT_KILL)
-		full.count_min -= possible_recounts(d, a, full.count_max);
+		full.count_min -= recounts_possible(a, &full, &d->hints);
 	r = d->l->report(d->l->ctx, &full);
 	if (r < 0)
 		return descent_trouble(d, r);
@@ -196,6 +151,8 @@ static int each_child(void *arg, const char *name, uint64_t id)
 		child->seen = d->l->serial;
 	if (deltas_any_positive(&news))
 		return descent_trouble(d, remember(li, name, id, &rd, child));
+	if (child)
+		child->looked_ns = d->now_ns;
 	return 0;
 }
 
@@ -211,7 +168,7 @@ static void forget_unseen(struct ledger *l, struct account *a, uint32_t serial)
 
 static int enter(struct descent *d, int dir, const struct news *n)
 {
-	bool group = d->group;
+	bool group = d->hints.group;
 	int child = -1;
 	int r;
 
@@ -220,7 +177,7 @@ static int enter(struct descent *d, int dir, const struct news *n)
 		return r;
 	r = descent_settle(d, n->account, child, &n->reading, false);
 	d->l->ops->close(d->l->ctx, child);
-	d->group = group;
+	d->hints.group = group;
 	return r;
 }
 
@@ -325,11 +282,11 @@ static int look_at_group(struct descent *d, int dir, const struct reading *total
 	bool group = false;
 	int r;
 
-	if (!total->no_group_count || d->group || news->n[EVENT_KILL] < 2)
+	if (!total->no_group_count || d->hints.group || news->n[EVENT_KILL] <= 0)
 		return 0;
 	r = d->l->ops->is_group(d->l->ctx, dir, &group);
 	if (r == 0)
-		d->group = group;
+		d->hints.group = group;
 	return r == TREE_E_DENIED ? 0 : r;
 }
 
@@ -341,8 +298,11 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct r
 	bool outer_again = d->again;
 	int r;
 
-	if (!deltas_any_positive(&rest))
+	if (!deltas_any_positive(&rest)) {
+		if (!final)
+			a->looked_ns = d->now_ns;
 		return 0;
+	}
 	d->again = false;
 	r = look_at_group(d, dir, total, &rest);
 	if (r == 0)

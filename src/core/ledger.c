@@ -207,7 +207,7 @@ int ledger_resolve(struct ledger *l, struct account *top, uint64_t now_ns)
 	/* Each round clears one; what is kept anew is due later than now. */
 	while ((a = find_due(l, top, now_ns))) {
 		d.again = false;
-		d.group = false;
+		d.hints.group = false;
 		r = resolve_one(&d, a);
 		if (r == TREE_E_BUSY || r == -ENOMEM || d.again) {
 			again = true; /* @a may have been dropped meanwhile: a new pass finds the rest */

@@ -18,7 +18,7 @@ struct descent {
 	struct ledger *l;
 	uint64_t now_ns;
 	bool again; /* something could not be read: a later walk has to */
-	bool group; /* on kernels that do not count group kills: memory.oom.group is set here or above */
+	struct recount_hints hints;
 };
 
 /* Reads a top's own memory.events. Returns 0, TREE_E_*, or a negated errno. */
