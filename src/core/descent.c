@@ -75,13 +75,15 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 	if (full.kind == EVENT_KILL)
 		full.count_min -= recounts_possible(a, &full, &d->hints);
 	r = d->l->report(d->l->ctx, &full);
-	if (r < 0)
-		return descent_trouble(d, r);
-	book(d, a, &full);
-	return 0;
+	if (r == 0)
+		book(d, a, &full);
+	return r;
 }
 
-/* Group kills go before kills, so that the recounts among these are known. */
+/*
+ * Group kills go before kills, so that the recounts among these are known. A report that could not be
+ * taken ends the work on its cgroup, and keeps the kills in it and below it until the next walk.
+ */
 static const enum event_kind report_order[COUNTED_KINDS] = { EVENT_OOM, EVENT_GROUP_KILL,
 							     EVENT_KILL };
 
@@ -94,7 +96,6 @@ static int settle_own(struct descent *d, struct account *a, const struct counts 
 	deltas_subtract(rest, &news);
 	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
 		enum event_kind k = report_order[i];
-		uint64_t before = a->reported.n[k];
 		int r;
 
 		if (news.n[k] <= 0)
@@ -104,7 +105,7 @@ static int settle_own(struct descent *d, struct account *a, const struct counts 
 							    .count_max = (uint64_t)news.n[k] });
 		if (r < 0)
 			return r;
-		a->own.n[k] += a->reported.n[k] - before; /* nothing if it could not be taken */
+		a->own.n[k] += (uint64_t)news.n[k];
 	}
 	return 0;
 }

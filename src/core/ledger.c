@@ -252,8 +252,6 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 									    (uint64_t)rest.n[k],
 								    .removed = true,
 								    .closing = true });
-	if (r == 0 && d.again)
-		r = -ENOMEM;
 	if (r < 0)
 		return r;
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)

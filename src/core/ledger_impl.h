@@ -35,7 +35,7 @@ int baseline_take(struct descent *d, struct account *a, int dir);
  */
 int descent_settle(struct descent *d, struct account *a, int dir, const struct reading *total,
 		   bool final);
-/* Books @count events of @kind at @a after handing them to the report function. */
+/* Hands a report about @a to the report function, and books it unless it could not be taken. */
 int descent_report(struct descent *d, struct account *a, const struct ledger_report *what);
 /* TREE_E_GONE is no trouble, TREE_E_BUSY marks @d for another walk; anything else is returned. */
 int descent_trouble(struct descent *d, int r);

@@ -8,6 +8,8 @@
  */
 #include "ledger_fixture.h"
 
+#include <errno.h>
+
 #define SECOND UINT64_C(1000000000)
 
 static void group_begins(struct fixture *f, const char *victim, const char *group)
@@ -176,6 +178,34 @@ static void removed_before_anything_was_told(void **state)
 	expect_none(f);
 }
 
+static void kills_wait_for_a_group_that_was_not_taken(void **state)
+{
+	static const char *const group[] = { "/t/b", "/t" };
+
+	for (size_t i = 0; i < 2; i++)
+		for (int dead = 0; dead < 2; dead++) {
+			struct fixture *f;
+			struct account *t;
+
+			fixture_setup(state);
+			f = *state;
+			t = add(f, "/t");
+			group_begins(f, "/t/b", group[i]);
+			happen(f, "/t/b", EVENT_KILL, 5);
+			if (dead)
+				unmake(f, "/t/b");
+			f->refuse_at = 1;
+			f->refuse = -ENOMEM;
+			settle(f, t);
+			expect(f, dead ? "/t" : group[i], EVENT_GROUP_KILL, 1,
+			       dead && i == 0 ? REMOVED : PLACED);
+			expect_range(f, dead ? "/t" : "/t/b", 5, 6, dead ? REMOVED : PLACED);
+			expect_none(f);
+			expect_balance(f, EVENT_KILL, 6);
+			fixture_teardown(state);
+		}
+}
+
 /* ---- kernels before 5.17, which do not count group kills ---- */
 
 static void old_kernel(struct fixture *f, const char *group)
@@ -228,6 +258,7 @@ int main(void)
 		cmocka_unit_test(over_after_a_look),
 		T(removed_in_between),
 		T(removed_before_anything_was_told),
+		cmocka_unit_test(kills_wait_for_a_group_that_was_not_taken),
 		T(one_oom_is_one_group_kill),
 		T(half_may_be_recounts_without_an_oom),
 	};
