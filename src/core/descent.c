@@ -243,26 +243,27 @@ static int settle_all(struct descent *d, struct listing *li)
 	return r == 0 ? settle_children(d, li) : r;
 }
 
-/* Reports what no living child explains. */
-static int settle_rest(struct descent *d, struct account *a, const struct deltas *rest, bool blind)
+int descent_rest(struct descent *d, struct account *a, const struct deltas *rest,
+		 const struct ledger_report *how)
 {
 	struct deltas *interim = &account_root(a)->top->interim;
 
 	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
-		enum event_kind k = report_order[i];
-		bool unplaced = blind || interim->n[k] > 0;
+		struct ledger_report what = *how;
 		int r;
 
-		if (rest->n[k] <= 0)
+		what.kind = report_order[i];
+		if (rest->n[what.kind] <= 0)
 			continue;
-		r = descent_report(d, a,
-				   &(struct ledger_report){ .kind = k,
-							    .count_max = (uint64_t)rest->n[k],
-							    .removed = !unplaced,
-							    .unplaced = unplaced });
+		what.count_max = (uint64_t)rest->n[what.kind];
+		what.unplaced |= interim->n[what.kind] > 0;
+		what.removed = !what.unplaced;
+		r = descent_report(d, a, &what);
 		if (r < 0)
 			return r;
-		interim->n[k] -= rest->n[k] < interim->n[k] ? rest->n[k] : interim->n[k];
+		interim->n[what.kind] -= rest->n[what.kind] < interim->n[what.kind]
+						 ? rest->n[what.kind]
+						 : interim->n[what.kind];
 	}
 	return 0;
 }
@@ -311,7 +312,8 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct r
 	news_free(li.news);
 	if (r == 0 && !d->again && deltas_any_positive(&rest)) {
 		if (final)
-			r = settle_rest(d, a, &rest, li.blind);
+			r = descent_rest(d, a, &rest,
+					 &(struct ledger_report){ .unplaced = li.blind });
 		else
 			keep_rest(d, a, &total->counts);
 	}

@@ -236,7 +236,7 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 {
 	struct descent d = { .l = l, .now_ns = now_ns };
 	struct deltas rest = { 0 };
-	int r = 0;
+	int r;
 
 	if (last) {
 		rest = counts_minus(last, &top->reported);
@@ -244,14 +244,7 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 	} else {
 		top->top->total = top->top->sealed = top->reported;
 	}
-	for (unsigned k = 0; r == 0 && k < COUNTED_KINDS; k++)
-		if (rest.n[k] > 0)
-			r = descent_report(&d, top,
-					   &(struct ledger_report){ .kind = (enum event_kind)k,
-								    .count_max =
-									    (uint64_t)rest.n[k],
-								    .removed = true,
-								    .closing = true });
+	r = descent_rest(&d, top, &rest, &(struct ledger_report){ .closing = true });
 	if (r < 0)
 		return r;
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)

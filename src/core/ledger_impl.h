@@ -35,6 +35,12 @@ int baseline_take(struct descent *d, struct account *a, int dir);
  */
 int descent_settle(struct descent *d, struct account *a, int dir, const struct reading *total,
 		   bool final);
+/*
+ * Reports @rest, which nothing that lives at or below @a explains: as unplaced if @how says so or it
+ * may have come during the baseline, else as removed.
+ */
+int descent_rest(struct descent *d, struct account *a, const struct deltas *rest,
+		 const struct ledger_report *how);
 /* Hands a report about @a to the report function, and books it unless it could not be taken. */
 int descent_report(struct descent *d, struct account *a, const struct ledger_report *what);
 /* TREE_E_GONE is no trouble, TREE_E_BUSY marks @d for another walk; anything else is returned. */

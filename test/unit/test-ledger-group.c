@@ -206,6 +206,23 @@ static void kills_wait_for_a_group_that_was_not_taken(void **state)
 		}
 }
 
+static void a_top_that_was_a_group(void **state)
+{
+	struct fixture *f = *state;
+	struct account *b = add(f, "/t/b");
+	struct counts last;
+
+	group_begins(f, "/t/b", "/t/b");
+	happen(f, "/t/b", EVENT_KILL, 5);
+	last = at(f, "/t/b")->css->hier;
+	unmake(f, "/t/b");
+	assert_int_equal(ledger_top_close(f->ledger, b, &last, f->now_ns), 0);
+	expect(f, "/t/b", EVENT_GROUP_KILL, 1, REMOVED);
+	expect_range(f, "/t/b", 5, 6, REMOVED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 6);
+}
+
 /* ---- kernels before 5.17, which do not count group kills ---- */
 
 static void old_kernel(struct fixture *f, const char *group)
@@ -259,6 +276,7 @@ int main(void)
 		T(removed_in_between),
 		T(removed_before_anything_was_told),
 		cmocka_unit_test(kills_wait_for_a_group_that_was_not_taken),
+		T(a_top_that_was_a_group),
 		T(one_oom_is_one_group_kill),
 		T(half_may_be_recounts_without_an_oom),
 	};
