@@ -118,7 +118,11 @@ int ledger_pass(struct ledger *l, struct account *top, uint64_t now_ns)
 	if (r != 0)
 		return result(&d, r);
 	top->top->total = top->top->sealed = rd.counts;
-	return result(&d, descent_settle(&d, top, top->top->dir, &rd, false));
+	r = descent_settle(&d, top, top->top->dir, &rd, false);
+	/* What came during the baseline is told by now: a rest that is found later is none of it. */
+	if (r == 0 && !d.again && ledger_due(l, top) == UINT64_MAX)
+		top->top->interim = (struct deltas){ 0 };
+	return result(&d, r);
 }
 
 int ledger_seal(struct ledger *l, struct account *top)

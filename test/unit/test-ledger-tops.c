@@ -38,6 +38,36 @@ static void tells_what_came_during_the_baseline_unplaced(void **state)
 	expect_none(f);
 }
 
+static void another_in_b_after_it_was_read(struct fixture *f)
+{
+	static const struct trigger again = { SIM_READ, "/t/b", NULL,
+					      another_in_b_after_it_was_read, 0 };
+
+	happen(f, "/t/b", EVENT_KILL, 1);
+	f->trigger = &again;
+}
+
+/* All of it turned out to lie in what lives: what is removed later was not meant. */
+static void forgets_the_baseline_once_all_is_placed(void **state)
+{
+	static const struct trigger trigger = { SIM_READ, "/t/b", NULL,
+						another_in_b_after_it_was_read, 0 };
+	struct fixture *f = *state;
+	struct account *t;
+
+	happen(f, "/t/b", EVENT_KILL, 1);
+	f->trigger = &trigger;
+	t = add(f, "/t");
+	f->trigger = NULL;
+	pass(f, t);
+	expect(f, "/t/b", EVENT_KILL, 1, PLACED);
+	expect_none(f);
+	short_life_of_c(f);
+	settle(f, t);
+	expect(f, "/t", EVENT_KILL, 2, REMOVED);
+	expect_none(f);
+}
+
 static void another_in_x_as_a_is_listed(struct fixture *f)
 {
 	static const struct trigger again = { SIM_LIST, "/t/a", NULL, another_in_x_as_a_is_listed,
@@ -335,6 +365,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(tells_what_came_during_the_baseline_unplaced),
+		T(forgets_the_baseline_once_all_is_placed),
 		T(takes_over_what_came_during_a_baseline),
 		T(takes_over_the_tops_below),
 		T(takes_over_rests),
