@@ -18,7 +18,7 @@
 /* A child with news, found by a listing. */
 struct news {
 	struct account *account;
-	struct reading reading;
+	struct counts total;
 	struct news *next;
 };
 
@@ -87,6 +87,36 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 static const enum event_kind report_order[COUNTED_KINDS] = { EVENT_OOM, EVENT_GROUP_KILL,
 							     EVENT_KILL };
 
+/* Adds how many group kills in @a, whose directory is @dir, are not told yet. */
+static int add_untold_groups(struct descent *d, const struct account *a, int dir, uint64_t *sum)
+{
+	struct counts own;
+	int r;
+
+	if (d->l->no_group_count)
+		return 0;
+	r = d->l->ops->read_local(d->l->ctx, dir, &own);
+	if (r == 0 && own.n[EVENT_GROUP_KILL] > a->own.n[EVENT_GROUP_KILL])
+		*sum += own.n[EVENT_GROUP_KILL] - a->own.n[EVENT_GROUP_KILL];
+	return r;
+}
+
+/*
+ * A group above may have been killed since its own counters were read, and these kills be part of
+ * it. The kernel counts the group kill before all but the first of its kills, so that reading again
+ * now tells.
+ */
+static int look_above(struct descent *d)
+{
+	uint64_t untold = d->untold_groups;
+	int r = 0;
+
+	for (const struct level *up = d->level->up; up && r == 0; up = up->up)
+		r = add_untold_groups(d, up->a, up->dir, &untold);
+	d->hints.untold = untold;
+	return r;
+}
+
 /* What happened in @a itself, whose local counters stand at @own. */
 static int settle_own(struct descent *d, struct account *a, const struct counts *own,
 		      struct deltas *rest)
@@ -94,6 +124,12 @@ static int settle_own(struct descent *d, struct account *a, const struct counts 
 	struct deltas news = counts_minus(own, &a->own);
 
 	deltas_subtract(rest, &news);
+	if (news.n[EVENT_KILL] > 0) {
+		int r = look_above(d);
+
+		if (r != 0)
+			return r;
+	}
 	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
 		enum event_kind k = report_order[i];
 		int r;
@@ -123,7 +159,7 @@ static int remember(struct listing *li, const char *name, uint64_t id, const str
 	n = malloc(sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	*n = (struct news){ .account = child, .reading = *rd };
+	*n = (struct news){ .account = child, .total = rd->counts };
 	LL_PREPEND(li->news, n);
 	return 0;
 }
@@ -176,7 +212,7 @@ static int enter(struct descent *d, int dir, const struct news *n)
 	r = d->l->ops->open(d->l->ctx, dir, n->account->name, &child);
 	if (r != 0)
 		return r;
-	r = descent_settle(d, n->account, child, &n->reading, false);
+	r = descent_settle(d, n->account, child, &n->total, false);
 	d->l->ops->close(d->l->ctx, child);
 	d->hints.group = group;
 	return r;
@@ -209,8 +245,7 @@ static int settle_children(struct descent *d, struct listing *li)
 
 		if (r == TREE_E_GONE || r == TREE_E_DENIED) {
 			/* It cannot be asked any more: what it has not told is the parent's to explain. */
-			struct deltas untold =
-				counts_minus(&n->account->reported, &n->reading.counts);
+			struct deltas untold = counts_minus(&n->account->reported, &n->total);
 
 			deltas_subtract(li->rest, &untold);
 			li->blind |= r == TREE_E_DENIED;
@@ -278,13 +313,12 @@ static void keep_rest(struct descent *d, struct account *a, const struct counts 
 }
 
 /* Before 5.17 nothing counts group kills; then memory.oom.group tells that they are possible. */
-static int look_at_group(struct descent *d, int dir, const struct reading *total,
-			 const struct deltas *news)
+static int look_at_group(struct descent *d, int dir)
 {
 	bool group = false;
 	int r;
 
-	if (!total->no_group_count || d->hints.group || news->n[EVENT_KILL] <= 0)
+	if (!d->l->no_group_count || d->hints.group)
 		return 0;
 	r = d->l->ops->is_group(d->l->ctx, dir, &group);
 	if (r == 0)
@@ -292,31 +326,44 @@ static int look_at_group(struct descent *d, int dir, const struct reading *total
 	return r == TREE_E_DENIED ? 0 : r;
 }
 
-int descent_settle(struct descent *d, struct account *a, int dir, const struct reading *total,
+int descent_come_through(struct descent *d, const struct account *a, int dir)
+{
+	int r = add_untold_groups(d, a, dir, &d->untold_groups);
+
+	d->hints.untold = d->untold_groups;
+	return r == 0 ? look_at_group(d, dir) : r;
+}
+
+int descent_settle(struct descent *d, struct account *a, int dir, const struct counts *total,
 		   bool final)
 {
-	struct deltas rest = counts_minus(&total->counts, &a->reported);
+	struct deltas rest = counts_minus(total, &a->reported);
 	struct listing li = { .d = d, .parent = a, .dir = dir, .rest = &rest };
+	const struct level level = { .a = a, .dir = dir, .up = d->level };
 	bool outer_again = d->again;
-	int r;
+	int r = 0;
 
 	if (!deltas_any_positive(&rest)) {
 		if (!final)
 			a->looked_ns = d->now_ns;
 		return 0;
 	}
+	d->level = &level;
 	d->again = false;
-	r = look_at_group(d, dir, total, &rest);
+	if (rest.n[EVENT_KILL] > 0)
+		r = look_at_group(d, dir);
 	if (r == 0)
 		r = settle_all(d, &li);
 	news_free(li.news);
+	d->hints.untold = d->untold_groups;
 	if (r == 0 && !d->again && deltas_any_positive(&rest)) {
 		if (final)
 			r = descent_rest(d, a, &rest,
 					 &(struct ledger_report){ .unplaced = li.blind });
 		else
-			keep_rest(d, a, &total->counts);
+			keep_rest(d, a, total);
 	}
 	d->again |= outer_again;
+	d->level = level.up;
 	return r;
 }

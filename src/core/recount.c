@@ -41,7 +41,7 @@ uint64_t recounts_possible(const struct account *a, const struct ledger_report *
 			   const struct recount_hints *hints)
 {
 	uint64_t looked_ns = account_looked(a);
-	uint64_t n = 0;
+	uint64_t n = hints->untold;
 
 	for (const struct account *at = a; at; at = at->parent)
 		n += recent_at(&at->recounts.groups, looked_ns);

@@ -34,6 +34,7 @@ struct recounts {
 
 /* What a walk knows beyond the accounts. */
 struct recount_hints {
+	uint64_t untold; /* group kills that were counted above, and are not told yet */
 	bool group; /* group kills are not counted, and memory.oom.group is set here or above */
 };
 

@@ -206,6 +206,52 @@ static void kills_wait_for_a_group_that_was_not_taken(void **state)
 		}
 }
 
+static void group_of_a(struct fixture *f)
+{
+	group_begins(f, "/t/a/x", "/t/a");
+	happen(f, "/t/a/x", EVENT_KILL, 5);
+}
+
+static void group_of_a_and_gone(struct fixture *f)
+{
+	group_of_a(f);
+	unmake(f, "/t/a/x");
+}
+
+/* The group's counter was read before the group kill, its members' counters after it. */
+static void killed_in_the_middle_of_a_walk(void **state)
+{
+	static const struct trigger triggers[] = {
+		{ SIM_LIST, "/t/a", NULL, group_of_a, 0 },
+		{ SIM_OPEN, "/t/a", "x", group_of_a, 0 },
+		{ SIM_READ_LOCAL, "/t/a/x", NULL, group_of_a, 0 },
+		{ SIM_LIST, "/t/a", NULL, group_of_a_and_gone, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(triggers) / sizeof(*triggers); i++) {
+		uint64_t min = 0, max = 0;
+		struct fixture *f;
+		struct account *t;
+
+		fixture_setup(state);
+		f = *state;
+		t = add(f, "/t");
+		happen(f, "/t/a/x", EVENT_KILL, 1);
+		f->trigger = &triggers[i];
+		settle(f, t);
+		assert_null(f->trigger);
+		for (unsigned j = 0; j < f->n_told; j++)
+			if (f->told[j].kind == EVENT_KILL) {
+				min += f->told[j].min;
+				max += f->told[j].max;
+			}
+		assert_int_equal(max, 7);
+		assert_true(min <= 6);
+		expect_balance(f, EVENT_KILL, 7);
+		fixture_teardown(state);
+	}
+}
+
 static void a_top_that_was_a_group(void **state)
 {
 	struct fixture *f = *state;
@@ -263,6 +309,24 @@ static void half_may_be_recounts_without_an_oom(void **state)
 	expect_none(f);
 }
 
+/* The second look starts below the group, and has to know of it. */
+static void a_removed_member_of_an_old_kernels_group(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t;
+
+	old_kernel(f, "/t");
+	t = add(f, "/t");
+	make(f, "/t/a/z");
+	happen(f, "/t", EVENT_OOM, 1);
+	happen(f, "/t/a/z", EVENT_KILL, 6);
+	unmake(f, "/t/a/z");
+	settle(f, t);
+	expect(f, "/t", EVENT_OOM, 1, PLACED);
+	expect_range(f, "/t/a", 5, 6, REMOVED);
+	expect_none(f);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -276,9 +340,11 @@ int main(void)
 		T(removed_in_between),
 		T(removed_before_anything_was_told),
 		cmocka_unit_test(kills_wait_for_a_group_that_was_not_taken),
+		cmocka_unit_test(killed_in_the_middle_of_a_walk),
 		T(a_top_that_was_a_group),
 		T(one_oom_is_one_group_kill),
 		T(half_may_be_recounts_without_an_oom),
+		T(a_removed_member_of_an_old_kernels_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
