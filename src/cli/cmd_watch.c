@@ -135,7 +135,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	if (r != 0)
 		return r;
 	if (!o->quiet)
-		what = watch_targets_describe(targets, host);
+		what = watch_targets_describe(targets);
 	watch_targets_free(targets); /* the monitor keeps descriptors of its own */
 	args.monitor = m;
 	args.sink = sink;
@@ -144,7 +144,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	if (r != 0)
 		return r;
 	monitor_balance(m, &balance);
-	return ledger_print(&balance, args.kinds, result.settled, o->quiet);
+	return ledger_print(&balance, args.kinds, result.unsettled, o->quiet);
 }
 
 int cmd_watch(int argc, char **argv)

@@ -6,7 +6,9 @@
 
 /*
  * Prints the ledger on standard error: a table of the counted kinds in @kinds, and the verdict in
- * words. Without @settled the last reading did not come to its end, so that a difference is no proof
- * of anything. Nothing is printed if @only_unbalanced and all is balanced. Returns an exit status.
+ * words. @unsettled: why the last reading did not come to its end, so that a difference is no proof
+ * of anything; NULL if it did. Nothing is printed if @only_unbalanced and all is balanced. Returns
+ * an exit status.
  */
-int ledger_print(const struct balance *b, unsigned kinds, bool settled, bool only_unbalanced);
+int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
+		 bool only_unbalanced);

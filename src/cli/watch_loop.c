@@ -28,8 +28,9 @@ struct loop {
 	bool events_wait;  /* in the monitor, since the output is full */
 	bool settling;
 	bool settled;
-	bool gave_up;     /* no settling any more */
-	bool interrupted; /* a signal has asked for the end */
+	const char *unsettled; /* why settling was given up */
+	bool gave_up;          /* no settling any more */
+	bool interrupted;      /* a signal has asked for the end */
 };
 
 static void event_unref(sd_event **e)
@@ -163,7 +164,7 @@ static void settle(struct loop *l)
 
 	if (r < 0) {
 		say("the counters cannot be read a last time: %s", strerror(-r));
-		l->gave_up = true;
+		l->unsettled = "the counters could not be read a last time";
 	}
 	l->settled = r == 0;
 }
@@ -177,14 +178,14 @@ static int advance(struct loop *l)
 		return fail(l);
 	if (l->reader_left || count_reached(l) || monitor_watches(l->args->monitor) == 0)
 		r = begin_end(l);
-	if (r >= 0 && l->settling && !l->settled && !l->gave_up) {
+	if (r >= 0 && l->settling && !l->settled && !l->unsettled) {
 		settle(l);
 		r = pump(l);
 	}
 	if (r < 0)
 		return fail(l);
 	say_notice(l);
-	if (!l->settled && !l->gave_up)
+	if (!l->settled && !l->unsettled)
 		return 0;
 	/* What comes after the last reading belongs to nobody's account any more. */
 	l->monitor = sd_event_source_disable_unref(l->monitor);
@@ -227,19 +228,22 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 	return r < 0 ? r : advance(l);
 }
 
-/* Gives up what has taken too long. */
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static int give_up(struct loop *l, const char *why)
 {
-	struct loop *l = userdata;
-
-	(void)source;
-	(void)usec;
-	l->gave_up = true;
+	if (!l->settled)
+		l->unsettled = why;
 	if (l->interrupted && (l->events_wait || l->output_waits)) {
 		say("the reader of standard output does not take what is left, which is dropped");
 		return fail(l);
 	}
 	return advance(l);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	return give_up(userdata, "the last reading of the counters took too long");
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -250,7 +254,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)source;
 	(void)info;
 	if (l->interrupted)
-		return on_deadline(NULL, 0, l);
+		return give_up(l, "a second signal cut the last reading of the counters short");
 	l->interrupted = true;
 	/* If it is settling for another reason, the time for what the reader has not taken begins now. */
 	r = l->settling ? arm_deadline(l, WATCH_SETTLE_NS) : begin_end(l);
@@ -341,6 +345,6 @@ int watch_loop_run(const struct watch_loop_args *args, struct watch_loop_result 
 	event_unref(&l.event);
 	free(l.notice);
 	if (r == 0)
-		ret->settled = l.settled;
+		ret->unsettled = l.unsettled;
 	return r;
 }

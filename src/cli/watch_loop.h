@@ -31,7 +31,7 @@ struct watch_loop_args {
 };
 
 struct watch_loop_result {
-	bool settled; /* the last reading came to its end */
+	const char *unsettled; /* why the last reading did not come to its end; NULL: it did */
 };
 
 /* Returns 0, or after saying what went wrong an exit status. */

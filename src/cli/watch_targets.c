@@ -74,9 +74,9 @@ static int whole_host(const struct cgroup_host *host, bool local, struct watch_t
 		say("--local: the whole host has no counters of its own: name a cgroup");
 		return STATUS_USAGE;
 	}
-	if (!cgroup_host_memory(host, &(enum hierarchy){ 0 }))
-		return host_error_say(host, NULL, HOST_E_NO_MEMORY);
 	ret->list[0] = (struct watch_target){ .at.fd = -1, .whole_host = true };
+	if (!cgroup_host_memory(host, &ret->list[0].at.hierarchy))
+		return host_error_say(host, NULL, HOST_E_NO_MEMORY);
 	ret->used = 1;
 	return 0;
 }
@@ -130,15 +130,12 @@ int watch_targets_add(const struct watch_targets *targets, struct monitor *m, un
 	return 0;
 }
 
-static void describe_host(FILE *f, const struct cgroup_host *host)
+static const char *version(enum hierarchy h)
 {
-	fprintf(f, "the whole host (cgroup %s)",
-		host->v1.has_memory && host->v2.has_memory ? "v1 and v2"
-		: host->v1.has_memory                      ? "v1"
-							   : "v2");
+	return h == HIERARCHY_V1 ? "v1" : "v2";
 }
 
-char *watch_targets_describe(const struct watch_targets *targets, const struct cgroup_host *host)
+char *watch_targets_describe(const struct watch_targets *targets)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -150,11 +147,8 @@ char *watch_targets_describe(const struct watch_targets *targets, const struct c
 		const struct watch_target *t = &targets->list[i];
 
 		fputs(i > 0 ? ", " : "", f);
-		if (t->whole_host)
-			describe_host(f, host);
-		else
-			fprintf(f, "%s (cgroup %s)", t->at.path,
-				t->at.hierarchy == HIERARCHY_V1 ? "v1" : "v2");
+		fprintf(f, "%s (cgroup %s)", t->whole_host ? "the whole host" : t->at.path,
+			version(t->at.hierarchy));
 	}
 	if (targets->used > DESCRIBED_MAX)
 		fprintf(f, " and %zu more", targets->used - DESCRIBED_MAX);

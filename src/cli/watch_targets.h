@@ -34,4 +34,4 @@ void watch_targets_free(struct watch_targets *targets);
 int watch_targets_add(const struct watch_targets *targets, struct monitor *m, unsigned flags,
 		      unsigned kinds);
 /* "/a/b (cgroup v2)" and so on, for people; on the heap, NULL without memory. */
-char *watch_targets_describe(const struct watch_targets *targets, const struct cgroup_host *host);
+char *watch_targets_describe(const struct watch_targets *targets);

@@ -31,13 +31,12 @@ struct listing {
 	struct news *news;
 };
 
-static void news_freep(struct news **list)
+static void news_free(struct news *list)
 {
 	struct news *n, *tmp;
 
-	LL_FOREACH_SAFE (*list, n, tmp)
+	LL_FOREACH_SAFE (list, n, tmp)
 		free(n);
-	*list = NULL;
 }
 
 int descent_trouble(struct descent *d, int r)
@@ -131,21 +130,17 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 static const enum event_kind report_order[COUNTED_KINDS] = { EVENT_OOM, EVENT_GROUP_KILL,
 							     EVENT_KILL };
 
-/* What happened in @a itself. */
-static int settle_own(struct descent *d, struct account *a, int dir, struct deltas *rest)
+/* What happened in @a itself, whose local counters stand at @own. */
+static int settle_own(struct descent *d, struct account *a, const struct counts *own,
+		      struct deltas *rest)
 {
-	struct counts own;
-	struct deltas news;
-	int r;
+	struct deltas news = counts_minus(own, &a->own);
 
-	r = d->l->ops->read_local(d->l->ctx, dir, &own);
-	if (r != 0)
-		return r;
-	news = counts_minus(&own, &a->own);
 	deltas_subtract(rest, &news);
 	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
 		enum event_kind k = report_order[i];
 		uint64_t before = a->reported.n[k];
+		int r;
 
 		if (news.n[k] <= 0)
 			continue;
@@ -229,38 +224,65 @@ static int enter(struct descent *d, int dir, const struct news *n)
 	return r;
 }
 
-static int settle_children(struct descent *d, struct account *a, int dir, struct deltas *rest,
-			   bool *ret_blind)
+/*
+ * What was read below @dir is @a's only if @dir still has @a's memory.events: the name, or the memory
+ * controller, may have been given up and taken anew since @a was read. Likewise the id that came
+ * with the name from a listing may be that of a former directory of this name.
+ */
+static int confirm(struct descent *d, struct account *a, int dir)
 {
-	__attribute__((cleanup(news_freep))) struct news *list = NULL;
-	struct listing li = { .d = d, .parent = a, .dir = dir, .rest = rest };
-	struct news *n;
-	uint32_t serial = ++d->l->serial;
-	int r;
+	struct reading rd;
+	int r = d->l->ops->read(d->l->ctx, dir, NULL, &rd);
 
-	r = d->l->ops->list(d->l->ctx, dir, each_child, &li);
-	list = li.news;
 	if (r != 0)
 		return r;
-	if (!d->again)
-		forget_unseen(d->l, a, serial);
-	LL_FOREACH (list, n) {
-		r = enter(d, dir, n);
+	if (rd.key != a->key)
+		return TREE_E_GONE;
+	a->id = rd.id;
+	return 0;
+}
+
+static int settle_children(struct descent *d, struct listing *li)
+{
+	struct news *n;
+
+	LL_FOREACH (li->news, n) {
+		int r = enter(d, li->dir, n);
+
 		if (r == TREE_E_GONE || r == TREE_E_DENIED) {
 			/* It cannot be asked any more: what it has not told is the parent's to explain. */
 			struct deltas untold =
 				counts_minus(&n->account->reported, &n->reading.counts);
 
-			deltas_subtract(rest, &untold);
-			li.blind |= r == TREE_E_DENIED;
+			deltas_subtract(li->rest, &untold);
+			li->blind |= r == TREE_E_DENIED;
 		} else if (r != 0) {
 			r = descent_trouble(d, r);
 			if (r < 0)
 				return r;
 		}
 	}
-	*ret_blind = li.blind;
 	return 0;
+}
+
+/* Looks at @li->dir and all in it, then reports what of it is new. */
+static int settle_all(struct descent *d, struct listing *li)
+{
+	uint32_t serial = ++d->l->serial;
+	struct counts own;
+	int r;
+
+	r = d->l->ops->read_local(d->l->ctx, li->dir, &own);
+	if (r == 0)
+		r = d->l->ops->list(d->l->ctx, li->dir, each_child, li);
+	if (r == 0)
+		r = confirm(d, li->parent, li->dir);
+	if (r != 0)
+		return r;
+	if (!d->again)
+		forget_unseen(d->l, li->parent, serial);
+	r = settle_own(d, li->parent, &own, li->rest);
+	return r == 0 ? settle_children(d, li) : r;
 }
 
 /* Reports what no living child explains. */
@@ -315,8 +337,8 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct r
 		   bool final)
 {
 	struct deltas rest = counts_minus(&total->counts, &a->reported);
+	struct listing li = { .d = d, .parent = a, .dir = dir, .rest = &rest };
 	bool outer_again = d->again;
-	bool blind = false;
 	int r;
 
 	if (!deltas_any_positive(&rest))
@@ -324,12 +346,11 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct r
 	d->again = false;
 	r = look_at_group(d, dir, total, &rest);
 	if (r == 0)
-		r = settle_own(d, a, dir, &rest);
-	if (r == 0)
-		r = settle_children(d, a, dir, &rest, &blind);
+		r = settle_all(d, &li);
+	news_free(li.news);
 	if (r == 0 && !d->again && deltas_any_positive(&rest)) {
 		if (final)
-			r = settle_rest(d, a, &rest, blind);
+			r = settle_rest(d, a, &rest, li.blind);
 		else
 			keep_rest(d, a, &total->counts);
 	}

@@ -15,8 +15,8 @@
 #include "sink/line_sink.h"
 
 #define KIND_WIDTH 10 /* "group_kill" */
-#define NAME_WIDTH_MAX                                                                             \
-	40 /* a longer name pushes the rest of its line aside, not that of all others */
+#define NAME_WIDTH_MIN 24
+#define NAME_WIDTH_MAX 40 /* a longer name pushes the rest of its own line aside only */
 
 struct text_sink {
 	struct line_sink line;
@@ -33,11 +33,11 @@ static const struct {
 	[EVENT_OOM] = { "33", "oom", "ooms" },
 	[EVENT_KILL] = { "1;31", "kill", "kills" },
 	[EVENT_GROUP_KILL] = { "1;35", "group kill", "group kills" },
-	[EVENT_PAUSED] = { "36", "pause: its tasks wait for memory, oom_kill_disable is set",
-			   "pauses: its tasks wait for memory, oom_kill_disable is set" },
+	[EVENT_PAUSED] = { "36", "pause, tasks wait (oom_kill_disable)",
+			   "pauses, tasks wait (oom_kill_disable)" },
 	[EVENT_GONE] = { "2", "cgroup was removed", "cgroups were removed" },
-	[EVENT_LOST] = { "7", "event dropped: it was not taken in time",
-			 "events dropped: they were not taken in time" },
+	[EVENT_LOST] = { "7", "event dropped, not taken in time",
+			 "events dropped, not taken in time" },
 };
 
 /* Columns that @text takes on the terminal, as its locale sees them. */
@@ -106,6 +106,8 @@ static int put_name(FILE *f, const struct text_style *style, const char *raw, si
 		return 0;
 	}
 	columns = text_width(text);
+	if (*width < NAME_WIDTH_MIN)
+		*width = NAME_WIDTH_MIN;
 	if (columns > *width && columns <= NAME_WIDTH_MAX)
 		*width = columns;
 	fprintf(f, "%*s", columns < *width ? (int)(*width - columns) + 2 : 2, "");
@@ -164,7 +166,7 @@ static int put_limit(FILE *f, const struct text_style *style, const struct event
 		fprintf(f, " of %s", text);
 	}
 	if (e->limit_or_above)
-		fputs(own ? " of it or above" : " or above", f);
+		fputs(own ? " here or above" : " or above", f);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/ledger.h"
 #include "core/pace.h"
+#include "core/reread.h"
 #include "source/source.h"
 #include "source/tree_watch.h"
 #include "source/v2_tree.h"
@@ -43,6 +44,7 @@ struct guard {
 struct top {
 	struct source_io io; /* first: what epoll points at */
 	int events_fd;       /* -1: none could be had */
+	bool inotified;      /* instead of a descriptor */
 	unsigned number;
 	char *path;
 	char *parent;
@@ -50,6 +52,7 @@ struct top {
 	bool named; /* asked for by name: its removal is told and settled from its parent */
 	enum top_state state;
 	struct account *account;
+	struct reread reread;
 	struct pace pace;
 	uint64_t again_ns; /* a walk could not read everything: walk again then; 0: not */
 	uint64_t poll_ns;  /* without a descriptor: look again then */
@@ -155,6 +158,8 @@ struct top *v2_top_find(const struct v2_source *v2, const char *path);
 char *v2_parent_path(const char *path);
 
 /* v2_guard.c */
+/* A neighbour died: the sum has to be taken anew. */
+void v2_guard_soil(struct top *t);
 /* Takes the sum of the dead below the parent, with the top alive. Trouble leaves it unknown. */
 void v2_guard_take(struct top *t);
 /*

@@ -153,6 +153,22 @@ static int read_file(int fd, const char *file, bool need_key, struct reading *re
 	return 0;
 }
 
+/* The same in the directory @fd itself, with its id. */
+static int read_itself(int fd, const char *file, struct reading *ret)
+{
+	struct reading rd;
+	struct stat st;
+	int r = read_file(fd, file, true, &rd);
+
+	if (r != 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return v2_tree_trouble(errno);
+	rd.id = st.st_ino;
+	*ret = rd;
+	return 0;
+}
+
 static int tree_read(void *ctx, int dir, const char *name, struct reading *ret)
 {
 	const struct v2_tree *t = ctx;
@@ -166,7 +182,7 @@ static int tree_read(void *ctx, int dir, const char *name, struct reading *ret)
 	if (r != 0)
 		return r;
 	if (!name)
-		return read_file(fd, file, true, ret);
+		return read_itself(fd, file, ret);
 	n = snprintf(path, sizeof(path), "%s/%s", name, file);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return -ENAMETOOLONG;

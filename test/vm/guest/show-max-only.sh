@@ -5,7 +5,7 @@
 # A workload that only hits `max`: no event, and at most 1.5 times the CPU time of a bare reader of
 # the same file beside it.
 set -eu
-. /t/lib.sh
+. /t/watch.sh
 seconds=${1:-30}
 
 counter() {
@@ -30,7 +30,9 @@ kill $hog 2>/dev/null || :
 wait $hog || :
 ours=$(sed -n 's/^cpu_ns=//p' /tmp/idle)
 theirs=$(sed -n 's/^cpu_ns=//p' /tmp/bare)
-[ -n "$ours" ] && [ -n "$theirs" ] || fail "no CPU times: $(cat /tmp/idle /tmp/bare)"
+if [ -z "$ours" ] || [ -z "$theirs" ]; then
+	fail "no CPU times: $(cat /tmp/idle /tmp/bare)"
+fi
 end
 echo "max: $(counter max), oom: $(counter oom)"
 echo "CPU: watch $((ours / 1000)) us, bare reader $((theirs / 1000)) us, ratio $((ours * 100 / theirs)) %"

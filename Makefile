@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A thin front of meson. Each target that builds has a directory of its own, so that none disturbs
+# another; what a target does is in scripts/, to be used by hand as well.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+SETUP = -Dprefix=$(PREFIX)
+
+# Targets share build directories, and ninja uses all cores by itself.
+.NOTPARALLEL:
+.PHONY: all help deps demo test test-all test-slow install uninstall check format asan werror clang \
+	cross-arm64 fuzz clean
+
+all: ## build build/oomnotify, build/liboomnotify.so and build/liboomnotify.a
+	scripts/install-packages build
+	scripts/build $(BUILD) $(SETUP)
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+deps: ## install every package that any target needs (scripts/packages.list)
+	scripts/install-packages
+
+demo: ## show an OOM arriving at `oomnotify watch` and at an eventfd listener
+	scripts/install-packages build
+	scripts/build $(BUILD) $(SETUP)
+	scripts/demo $(BUILD)
+
+test: ## install what is missing, build, run every quick suite
+	scripts/install-packages build test
+	scripts/build $(BUILD) $(SETUP)
+	scripts/run-tests $(BUILD) --which quick
+
+test-all: ## the same with the slow suites
+	scripts/install-packages build test roots
+	scripts/build $(BUILD) $(SETUP)
+	scripts/run-tests $(BUILD) --which all
+
+test-slow: ## the slow suites alone
+	scripts/install-packages build test roots
+	scripts/build $(BUILD) $(SETUP)
+	scripts/run-tests $(BUILD) --which slow --log oomn-tests-slow
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir '$(abspath $(DESTDIR))')
+	$(if $(DESTDIR),,-ldconfig)
+
+uninstall: ## remove what the last `make install` of this tree put there
+	ninja -C $(BUILD) uninstall
+
+check: ## static checks: format, lint, layers, sizes, licences, shell scripts
+	scripts/install-packages build checks
+	scripts/build $(BUILD) $(SETUP)
+	scripts/check $(BUILD)
+
+format: ## let clang-format rewrite the C files
+	scripts/install-packages checks
+	test/checks/check-format --write .
+
+asan: ## unit, fuzz, cgsim and cli suites under ASan and UBSan
+	scripts/install-packages build test
+	scripts/build build-asan --native-file build-dev.ini
+	scripts/run-tests build-asan --suite unit --suite fuzz --suite cgsim --suite cli
+
+werror: ## build with gcc, warnings being errors
+	scripts/install-packages build
+	CC=gcc scripts/build build-werror --werror
+
+clang: ## build with clang, warnings being errors
+	scripts/install-packages build checks
+	CC=clang scripts/build build-clang --werror
+
+cross-arm64: ## compile and link for arm64, warnings being errors
+	scripts/install-packages build checks
+	scripts/cross-arm64 build-arm64
+
+clean: ## remove all build directories
+	rm -rf $(BUILD) build-asan build-werror build-clang build-arm64 build-fuzz build-install

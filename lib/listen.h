@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * Listening: an eventfd that is signalled when a cgroup runs out of memory
+ *
+ *   fd = listen_get_fd(l);              poll it for EPOLLIN in any loop
+ *   listen_dispatch(l);                 when it is readable: signals what is due, never blocks
+ *   listen_add(l, &at, eventfd, &h);    as many as you like, also the same eventfd many times
+ *
+ * An oom at the limit of a cgroup signals all listeners on it and on the cgroups below it, the
+ * removal of a cgroup each of its listeners once more. On v1 the kernel does that, and listen_dispatch()
+ * only learns of removals; on v2 it is done in listen_dispatch(), from the counters.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "source/host.h"
+
+struct listen;
+struct listen_handle;
+
+/* Bounds of one object; over them listen_add() answers -EDQUOT. */
+#define LISTEN_LISTENERS_MAX 16384
+#define LISTEN_CGROUPS_MAX 16384
+
+enum {
+	LISTEN_E_STAYS = 1,
+};
+
+enum listen_state {
+	LISTEN_ALIVE,
+	LISTEN_ENDING, /* v1: the cgroup is gone, the kernel's signal for that may be yet to come */
+	LISTEN_ENDED, /* the cgroup is gone and the eventfd was signalled for it: the last signal */
+};
+
+/* What a listener is not told, beyond anybody's power here. */
+enum {
+	LISTEN_UNREADABLE = 1U << 0, /* ooms of an ancestor whose counters may not be read */
+	LISTEN_OUTSIDE = 1U << 1, /* ooms of ancestors above the visible root, if there are any */
+};
+
+/* @host is borrowed and must outlive the object. Returns 0 or a negated errno. */
+int listen_open(struct listen **ret, const struct cgroup_host *host);
+/* Ends all registrations, as listen_remove() does, and frees @l, which may be NULL. Returns NULL. */
+struct listen *listen_close(struct listen *l);
+/* The epoll descriptor; belongs to @l. */
+int listen_get_fd(const struct listen *l);
+/*
+ * Registers @eventfd on @at. It stays the caller's and may be closed: on v2 a duplicate is kept until
+ * listen_remove(), on v1 the kernel keeps its own reference, which ends with the last descriptor of
+ * that eventfd anywhere. What happens after this returned is signalled, what happened before it was
+ * called is not.
+ *
+ * Returns 0, or -EBADF, -EINVAL (@eventfd is no eventfd; @at is the root, which has no limit),
+ * -ENODEV (gone, or no memory files there: see cgroup_host_nearest_memory()), -EACCES (v1: only root
+ * may register since 6.18), -EOPNOTSUPP (v1 on PREEMPT_RT; v2 before 5.2), -EDQUOT, -ENOMEM, -EMFILE.
+ */
+int listen_add(struct listen *l, const struct cgroup_at *at, int eventfd,
+	       struct listen_handle **ret);
+/*
+ * Ends a registration, at any time, and frees the handle, which may be NULL. Returns 0, or
+ * LISTEN_E_STAYS on v1 while the cgroup exists: the kernel has no call for it, and goes on to signal
+ * the eventfd until its last close.
+ */
+int listen_remove(struct listen *l, struct listen_handle *h);
+/* Returns 0 or a negated errno. */
+int listen_dispatch(struct listen *l);
+/* As listen_dispatch(), and every counter is read whether it has anything new or not. */
+int listen_flush(struct listen *l);
+enum listen_state listen_state(const struct listen_handle *h);
+/* LISTEN_UNREADABLE, LISTEN_OUTSIDE */
+unsigned listen_unseen(const struct listen *l, const struct listen_handle *h);
+/* What is restricted on this host, in words; NULL: nothing. */
+const char *listen_notice(const struct listen *l);

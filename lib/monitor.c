@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The monitor: an epoll instance with the sources' descriptors in it, one timer for all of them,
+ * and the engine behind.
+ *
+ * Each dispatch takes one round of what is ready, then lets every source do what is due: a source
+ * that is always ready cannot starve the others.
+ */
+#include "lib/monitor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "core/engine.h"
+#include "source/source.h"
+
+#define QUEUE_MAX 65536
+#define ROUND_MAX 64
+#define SOURCES 1
+
+struct monitor {
+	const struct cgroup_host *host;
+	struct engine *engine;
+	int epoll_fd;
+	int timer_fd;
+	uint64_t armed_ns; /* what the timer is set to; UINT64_MAX: not */
+	struct source *sources[SOURCES];
+	bool settling;
+};
+
+static const struct source_ops *const kinds_of_source[SOURCES] = {
+	&source_memory_events,
+};
+
+static struct source_ops const *ops_for(enum hierarchy h, unsigned *ret_index)
+{
+	(void)h;
+	*ret_index = 0;
+	return kinds_of_source[*ret_index];
+}
+
+int monitor_new(struct monitor **ret, const struct cgroup_host *host)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
+	struct monitor *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	m->host = host;
+	m->armed_ns = UINT64_MAX;
+	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	m->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	m->engine = engine_new(QUEUE_MAX);
+	if (m->epoll_fd < 0 || m->timer_fd < 0 || !m->engine ||
+	    epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->timer_fd, &ev) < 0) {
+		int r = m->engine ? errno_neg() : -ENOMEM;
+
+		monitor_free(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+struct monitor *monitor_free(struct monitor *m)
+{
+	if (!m)
+		return NULL;
+	for (unsigned i = 0; i < SOURCES; i++)
+		if (m->sources[i])
+			m->sources[i]->ops->close(m->sources[i]);
+	engine_free(m->engine);
+	fd_close(m->timer_fd);
+	fd_close(m->epoll_fd);
+	free(m);
+	return NULL;
+}
+
+int monitor_get_fd(const struct monitor *m)
+{
+	return m->epoll_fd;
+}
+
+static int source_for(struct monitor *m, enum hierarchy h, struct source **ret)
+{
+	const struct source_args args = { .engine = m->engine,
+					  .host = m->host,
+					  .epoll_fd = m->epoll_fd };
+	const struct source_ops *ops;
+	unsigned i;
+	int r;
+
+	ops = ops_for(h, &i);
+	if (!m->sources[i]) {
+		r = ops->open(&m->sources[i], &args);
+		if (r < 0)
+			return r;
+	}
+	*ret = m->sources[i];
+	return 0;
+}
+
+/* The timer is one for all, and is only set anew when its time has changed. */
+static int arm(struct monitor *m)
+{
+	struct itimerspec at = { 0 };
+	uint64_t due = UINT64_MAX;
+
+	for (unsigned i = 0; i < SOURCES; i++) {
+		uint64_t d =
+			m->sources[i] ? m->sources[i]->ops->deadline(m->sources[i]) : UINT64_MAX;
+
+		due = d < due ? d : due;
+	}
+	if (due == m->armed_ns)
+		return 0;
+	if (due != UINT64_MAX) {
+		at.it_value.tv_sec = (time_t)(due / NSEC_PER_SEC);
+		at.it_value.tv_nsec = (long)(due % NSEC_PER_SEC);
+		if (due == 0)
+			at.it_value.tv_nsec = 1; /* 0 would disarm it */
+	}
+	if (timerfd_settime(m->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+		return errno_neg();
+	m->armed_ns = due;
+	return 0;
+}
+
+static int attach(struct monitor *m, const struct source_target *target)
+{
+	const struct watch w = { .cookie = target->cookie,
+				 .hierarchy = target->at->hierarchy,
+				 .path = target->at->path,
+				 .local = target->local,
+				 .kinds = target->kinds };
+	struct source *s;
+	int r;
+
+	r = source_for(m, target->at->hierarchy, &s);
+	if (r == 0)
+		r = engine_watch_add(m->engine, &w);
+	if (r < 0)
+		return r;
+	r = s->ops->attach(s, target);
+	if (r < 0) {
+		(void)engine_watch_remove(m->engine, target->cookie);
+		return r;
+	}
+	return arm(m);
+}
+
+int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
+		uint64_t cookie)
+{
+	const struct source_target target = { .cookie = cookie,
+					      .at = at,
+					      .local = flags & MONITOR_LOCAL,
+					      .kinds = kinds,
+					      .gone_all = flags & MONITOR_GONE_ALL };
+
+	return attach(m, &target);
+}
+
+int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t cookie)
+{
+	struct cgroup_at root;
+	int r;
+
+	r = cgroup_host_root(m->host, &root);
+	if (r != 0)
+		return r < 0 ? r : -ENODEV;
+	r = attach(m, &(struct source_target){ .cookie = cookie,
+					       .at = &root,
+					       .whole_host = true,
+					       .kinds = kinds,
+					       .gone_all = flags & MONITOR_GONE_ALL });
+	cgroup_at_close(&root);
+	return r;
+}
+
+int monitor_remove(struct monitor *m, uint64_t cookie)
+{
+	int r = engine_watch_remove(m->engine, cookie);
+
+	for (unsigned i = 0; i < SOURCES; i++)
+		if (m->sources[i])
+			(void)m->sources[i]->ops->detach(m->sources[i], cookie);
+	return r;
+}
+
+size_t monitor_watches(const struct monitor *m)
+{
+	return engine_watches(m->engine);
+}
+
+static int take_timer(struct monitor *m)
+{
+	uint64_t expirations;
+
+	if (read(m->timer_fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		return errno_neg();
+	m->armed_ns = UINT64_MAX;
+	return 0;
+}
+
+/*
+ * One round of what is ready. A callback may close descriptors of others in the same round; each
+ * source keeps what epoll points at until its own run().
+ */
+static int take_ready(struct monitor *m, uint64_t now_ns)
+{
+	struct epoll_event ready[ROUND_MAX];
+	int n = epoll_wait(m->epoll_fd, ready, ROUND_MAX, 0);
+	int r = 0;
+
+	if (n < 0)
+		return errno == EINTR ? 0 : errno_neg();
+	for (int i = 0; i < n && r == 0; i++) {
+		struct source_io *io = ready[i].data.ptr;
+
+		r = io ? io->ready(io, ready[i].events, now_ns) : take_timer(m);
+	}
+	return r;
+}
+
+int monitor_dispatch(struct monitor *m)
+{
+	uint64_t now_ns = clock_boottime_ns();
+	int r = take_ready(m, now_ns);
+
+	for (unsigned i = 0; i < SOURCES && r == 0; i++)
+		if (m->sources[i] && m->sources[i]->ops->deadline(m->sources[i]) <= now_ns)
+			r = m->sources[i]->ops->run(m->sources[i], now_ns);
+	return r < 0 ? r : arm(m);
+}
+
+int monitor_next(struct monitor *m, struct event **ret)
+{
+	return engine_next(m->engine, ret);
+}
+
+int monitor_settle(struct monitor *m)
+{
+	uint64_t now_ns = clock_boottime_ns();
+	bool again = false;
+	int r;
+
+	for (unsigned i = 0; i < SOURCES; i++) {
+		if (!m->sources[i])
+			continue;
+		r = m->sources[i]->ops->settle(m->sources[i], now_ns);
+		if (r < 0)
+			return r;
+		again |= r == SOURCE_E_AGAIN;
+	}
+	r = arm(m);
+	return r < 0 ? r : again ? MONITOR_E_AGAIN : 0;
+}
+
+void monitor_balance(const struct monitor *m, struct balance *ret)
+{
+	struct balance sum = { .lost = engine_lost(m->engine) };
+
+	for (unsigned i = 0; i < SOURCES; i++)
+		if (m->sources[i])
+			m->sources[i]->ops->balance(m->sources[i], &sum);
+	*ret = sum;
+}
+
+const char *monitor_notice(struct monitor *m)
+{
+	const char *notice = NULL;
+
+	for (unsigned i = 0; i < SOURCES && !notice; i++)
+		if (m->sources[i])
+			notice = m->sources[i]->ops->notice(m->sources[i]);
+	return notice;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lib/monitor.h as the script has it (fake_script.h): the real engine and its queue, fed by a list
+ * of steps instead of a kernel. Its epoll descriptor is readable as long as there are steps to take,
+ * or when the FIFO it waits for can be read.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "cli/cmd.h"
+#include "core/engine.h"
+#include "lib/monitor.h"
+#include "test/cli/fake_script.h"
+
+struct fake_watch {
+	char *path;
+	uint64_t cookie;
+	struct fake_watch *next;
+};
+
+struct monitor {
+	struct engine *engine;
+	struct fake_watch *watches;
+	const struct fake_script *script;
+	struct step *step; /* the next one */
+	uint64_t copies;   /* of the step's event, taken already */
+	uint64_t again;    /* calls of monitor_settle() to come */
+	int epoll_fd;
+	int steps_fd; /* readable while steps are to be taken */
+	int fifo_fd;
+	bool stuck;
+};
+
+static int watch_fd(struct monitor *m, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? errno_neg() : 0;
+}
+
+int monitor_new(struct monitor **ret, const struct cgroup_host *host)
+{
+	const struct fake_script *s = fake_script();
+	struct monitor *m;
+
+	(void)host;
+	if (s->new_error < 0)
+		return s->new_error;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->script = s;
+	m->step = s->steps;
+	m->fifo_fd = -1;
+	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	m->steps_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	m->engine = engine_new(s->queue);
+	if (!m->engine || m->epoll_fd < 0 || watch_fd(m, m->steps_fd) < 0)
+		fake_die("the monitor cannot be made");
+	*ret = m;
+	return 0;
+}
+
+struct monitor *monitor_free(struct monitor *m)
+{
+	struct fake_watch *w, *tmp;
+
+	if (!m)
+		return NULL;
+	LL_FOREACH_SAFE (m->watches, w, tmp) {
+		free(w->path);
+		free(w);
+	}
+	engine_free(m->engine);
+	fd_close(m->epoll_fd);
+	fd_close(m->steps_fd);
+	fd_close(m->fifo_fd);
+	free(m);
+	return NULL;
+}
+
+int monitor_get_fd(const struct monitor *m)
+{
+	return m->epoll_fd;
+}
+
+static int add(struct monitor *m, const char *path, bool local, unsigned kinds, uint64_t cookie)
+{
+	const struct watch spec = {
+		.cookie = cookie,
+		.path = path,
+		.local = local,
+		.kinds = kinds,
+	};
+	const struct fake_error *e;
+	struct fake_watch *w;
+
+	LL_FOREACH (m->script->errors, e)
+		if (e->of_add && strcmp(e->name, path) == 0)
+			return e->error;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	w->path = strdup(path);
+	w->cookie = cookie;
+	LL_PREPEND(m->watches, w);
+	return engine_watch_add(m->engine, &spec);
+}
+
+int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
+		uint64_t cookie)
+{
+	return add(m, at->path, flags & MONITOR_LOCAL, kinds, cookie);
+}
+
+int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t cookie)
+{
+	(void)flags;
+	return add(m, "/", false, kinds, cookie);
+}
+
+int monitor_remove(struct monitor *m, uint64_t cookie)
+{
+	return engine_watch_remove(m->engine, cookie);
+}
+
+size_t monitor_watches(const struct monitor *m)
+{
+	const struct fake_watch *w;
+	size_t n;
+
+	LL_COUNT(m->watches, w, n);
+	return n;
+}
+
+static void submit_copy(struct monitor *m, const struct event *from)
+{
+	struct event *e = event_new(from->kind);
+	char *cgroup = e ? strdup(from->cgroup) : NULL;
+
+	if (!cgroup)
+		fake_die("out of memory");
+	*e = *from;
+	e->cgroup = cgroup;
+	e->limit_cgroup = from->limit_cgroup ? strdup(from->limit_cgroup) : NULL;
+	if (e->realtime_ns == 0)
+		e->realtime_ns = clock_realtime_ns();
+	if (e->boottime_ns == 0)
+		e->boottime_ns = clock_boottime_ns();
+	engine_submit(m->engine, e);
+}
+
+/* What is told of its cgroup later, when settling, still has a listener in the engine. */
+static void end_watch(struct monitor *m, const char *path)
+{
+	struct fake_watch *w, *tmp;
+
+	LL_FOREACH_SAFE (m->watches, w, tmp) {
+		if (strcmp(w->path, path) != 0)
+			continue;
+		LL_DELETE(m->watches, w);
+		free(w->path);
+		free(w);
+	}
+}
+
+static int wait_for(struct monitor *m, const char *fifo)
+{
+	/* O_RDWR: opening does not wait for a writer, and a writer that leaves is no end of file. */
+	m->fifo_fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (m->fifo_fd < 0)
+		fake_die("cannot open %s: %s", fifo, strerror(errno));
+	return watch_fd(m, m->fifo_fd);
+}
+
+static void signal_to(const char *fifo)
+{
+	_cleanup_close_ int fd = open(fifo, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "\n", 1) != 1)
+		fake_die("cannot write to %s: %s", fifo, strerror(errno));
+}
+
+static void set_readable(struct monitor *m, bool readable)
+{
+	uint64_t n = 1;
+	ssize_t r;
+
+	r = readable ? write(m->steps_fd, &n, sizeof(n)) : read(m->steps_fd, &n, sizeof(n));
+	if (r < 0 && errno != EAGAIN)
+		fake_die("eventfd: %s", strerror(errno));
+}
+
+/* Takes one step. Returns 1 if the next one may follow at once, 0 if not, or a negated errno. */
+static int take_step(struct monitor *m, struct step *step)
+{
+	switch (step->type) {
+	case STEP_EVENT:
+		for (uint64_t i = 0; i < step->n; i++)
+			submit_copy(m, step->event);
+		return 1;
+	case STEP_GONE:
+		end_watch(m, step->text);
+		return 1;
+	case STEP_AGAIN:
+		m->again = step->n;
+		return 1;
+	case STEP_STUCK:
+		m->stuck = true;
+		return 1;
+	case STEP_WAIT:
+		return wait_for(m, step->text);
+	case STEP_SIGNAL:
+		signal_to(step->text);
+		return 1;
+	case STEP_FAIL:
+		return step->error;
+	case STEP_NEXT:
+	case STEP_SETTLE:
+		return 0;
+	}
+	return 0;
+}
+
+/* Takes steps until one says that the rest comes later, or, if not @settling, one is `settle`. */
+static int run(struct monitor *m, bool settling)
+{
+	int r = 1;
+
+	while (r > 0 && m->step && (settling || m->step->type != STEP_SETTLE)) {
+		struct step *step = m->step;
+
+		m->step = step->next;
+		r = take_step(m, step);
+		if (settling && r == 0 && step->type == STEP_SETTLE)
+			r = 1;
+	}
+	set_readable(m, m->step && m->step->type != STEP_SETTLE && m->fifo_fd < 0);
+	return r < 0 ? r : 0;
+}
+
+int monitor_dispatch(struct monitor *m)
+{
+	char byte;
+
+	if (m->fifo_fd >= 0) {
+		if (read(m->fifo_fd, &byte, 1) < 1)
+			return 0;
+		m->fifo_fd = fd_close(m->fifo_fd);
+	}
+	return run(m, false);
+}
+
+int monitor_next(struct monitor *m, struct event **ret)
+{
+	return engine_next(m->engine, ret);
+}
+
+int monitor_settle(struct monitor *m)
+{
+	int r = run(m, true);
+
+	if (r < 0)
+		return r;
+	if (m->stuck || m->step)
+		return MONITOR_E_AGAIN;
+	if (m->again > 0) {
+		m->again--;
+		set_readable(m, true);
+		return MONITOR_E_AGAIN;
+	}
+	return 0;
+}
+
+void monitor_balance(const struct monitor *m, struct balance *ret)
+{
+	*ret = m->script->balance;
+	ret->lost = engine_lost(m->engine);
+}
+
+const char *monitor_notice(struct monitor *m)
+{
+	return m->script->notice;
+}
+
+/* The commands that do not stand on a monitor are no part of this program. */
+int cmd_listen(int argc, char **argv)
+{
+	(void)argc;
+	fake_die("no such command here: %s", argv[0]);
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+	(void)argc;
+	fake_die("no such command here: %s", argv[0]);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * The script behind oomnotify-fake: what its host looks like and what happens there
+ *
+ * OOMNOTIFY_FAKE names a file of lines. Words are separated by blanks, `#` begins a comment, and
+ * `\xHH` stands for a byte, as in the output. First the host, whatever is not said being in order:
+ *
+ *   host v1|v2|bare|none          where memory is; bare: nowhere; none: no cgroups (default: v2)
+ *   cgroup PATH [id=N] [hierarchy=v1|v2] [at=PATH]     at: its nearest with memory files; -: none
+ *   name WORD ERROR               resolving WORD fails
+ *   new ERROR, add PATH ERROR     monitor_new() fails, monitor_add() of PATH fails (/: the host)
+ *   queue N                       events that the monitor holds at most
+ *   notice TEXT…                  monitor_notice() says so
+ *   balance KIND [counted=N] [reported=N] [recounts=N] [unproven=N|unknown]
+ *   reasons MASK, late N          of the balance
+ *
+ * then what happens, in that order, as much with each monitor_dispatch() as stands before a `next`:
+ *
+ *   event kind=K [count=N|MIN..MAX] [cgroup=PATH] [id=N] [hierarchy=v1|v2] [removed] [limit=PATH]
+ *         [limit-id=N] [limit-bytes=N] [or-above] [evidence=A,B] [realtime=NS] [boottime=NS]
+ *   repeat N                      the event before it, N times more
+ *   gone PATH                     the watch of PATH ends
+ *   next                          the rest comes with the next dispatch
+ *   wait FIFO                     the rest comes once a byte was written there
+ *   signal FIFO                   writes a byte there: what is before was submitted
+ *   fail ERROR                    monitor_dispatch() fails
+ *   settle                        the rest comes with monitor_settle() only
+ *   again N                       monitor_settle() wants to be called N times more
+ *   stuck                         monitor_settle() never comes to an end
+ *
+ * ERROR is an errno name or that of a HOST_E_* without its prefix.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/balance.h"
+#include "core/event.h"
+#include "source/host.h"
+
+enum step_type {
+	STEP_EVENT,
+	STEP_GONE,
+	STEP_NEXT,
+	STEP_WAIT,
+	STEP_SIGNAL,
+	STEP_FAIL,
+	STEP_SETTLE,
+	STEP_AGAIN,
+	STEP_STUCK,
+};
+
+struct step {
+	enum step_type type;
+	struct event *event;
+	char *text;
+	uint64_t n;
+	int error;
+	struct step *next;
+};
+
+struct fake_cgroup {
+	char *path;
+	char *nearest; /* NULL: itself */
+	uint64_t id;
+	enum hierarchy hierarchy;
+	struct fake_cgroup *next;
+};
+
+/* An error for a name: of resolving it, or of watching it. */
+struct fake_error {
+	char *name;
+	bool of_add;
+	int error;
+	struct fake_error *next;
+};
+
+struct fake_script {
+	bool v1, v2, no_cgroups;
+	struct fake_cgroup *cgroups;
+	struct fake_error *errors;
+	int new_error;
+	size_t queue;
+	char *notice;
+	struct balance balance;
+	struct step *steps;
+};
+
+/* Read once. A script that cannot be read ends the program with status 99. */
+struct fake_script *fake_script(void);
+__attribute__((noreturn, format(printf, 1, 2))) void fake_die(const char *format, ...);
