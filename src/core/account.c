@@ -88,19 +88,14 @@ void account_drop(struct account_table *t, struct account *a)
 	unlink_account(t, a);
 }
 
-int account_graft(struct account *a, struct account *parent, const char *name)
+void account_graft(struct account *a, struct account *parent, char *name)
 {
-	char *copy = strdup(name);
-
-	if (!copy)
-		return -ENOMEM;
 	free(a->name);
-	a->name = copy;
+	a->name = name;
 	free(a->top);
 	a->top = NULL;
 	a->parent = parent;
 	DL_APPEND(parent->children, a);
-	return 0;
 }
 
 struct account *account_root(struct account *a)

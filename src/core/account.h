@@ -65,7 +65,7 @@ struct account *account_find(const struct account_table *t, uint64_t key);
 void account_drop(struct account_table *t, struct account *a);
 /* Puts @a among the rests to be looked at again, or takes it out; twice is once. */
 void account_rest_set(struct account_table *t, struct account *a, bool pending);
-/* Links the former top @a, with all below it, under @parent as @name. Returns 0 or -ENOMEM. */
-int account_graft(struct account *a, struct account *parent, const char *name);
+/* Links the former top @a, with all below it, under @parent as @name (on the heap, now @a's). */
+void account_graft(struct account *a, struct account *parent, char *name);
 /* The top that @a lies in; @a itself if it is one. */
 struct account *account_root(struct account *a);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-/* What ledger.c and descent.c share; internal to core/. */
+/* What ledger.c, baseline.c and descent.c share; internal to core/. */
 #include "core/account.h"
 
 struct ledger {
@@ -21,6 +21,13 @@ struct descent {
 	bool group; /* on kernels that do not count group kills: memory.oom.group is set here or above */
 };
 
+/* Reads a top's own memory.events. Returns 0, TREE_E_*, or a negated errno. */
+int ledger_read_top(const struct ledger *l, const struct account *top, struct reading *ret);
+/*
+ * Takes all that was counted at and below @a, a new top, as known, and joins the tops below it.
+ * Returns 0, TREE_E_* or a negated errno; then nothing but @a and the accounts below it has changed.
+ */
+int baseline_take(struct descent *d, struct account *a, int dir);
 /*
  * Reports what is new at and below @a, whose counter stands at @total. @final: a rest is reported
  * now; else it is kept for a second look. Returns 0, TREE_E_* if @a itself could not be looked into,

@@ -167,7 +167,7 @@ static int remember_watch(struct v2_source *v2, const struct source_target *targ
 		free(w);
 		return -ENOMEM;
 	}
-	(void)tree_watch_add(v2->changes, w->parent, false);
+	(void)tree_watch_add(v2->changes, w->parent, TREE_CHILDREN);
 	LL_PREPEND(v2->watches, w);
 	return 0;
 }
@@ -235,7 +235,7 @@ static int v2_detach(struct source *s, uint64_t cookie)
 	if (!w)
 		return v2->host_watched && v2->host_cookie == cookie ? 0 : -ENOENT;
 	LL_DELETE(v2->watches, w);
-	tree_watch_remove(v2->changes, w->parent, false);
+	tree_watch_remove(v2->changes, w->parent, TREE_CHILDREN);
 	/* A top goes with the last watch in its tree. */
 	DL_FOREACH_SAFE (v2->tops, t, tmp) {
 		bool used = !t->named;

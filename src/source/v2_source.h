@@ -44,6 +44,7 @@ struct guard {
 struct top {
 	struct source_io io; /* first: what epoll points at */
 	int events_fd;       /* -1: none could be had */
+	bool inotified;      /* instead of a descriptor */
 	unsigned number;
 	char *path;
 	char *parent;
@@ -157,6 +158,8 @@ struct top *v2_top_find(const struct v2_source *v2, const char *path);
 char *v2_parent_path(const char *path);
 
 /* v2_guard.c */
+/* A neighbour died: the sum has to be taken anew. */
+void v2_guard_soil(struct top *t);
 /* Takes the sum of the dead below the parent, with the top alive. Trouble leaves it unknown. */
 void v2_guard_take(struct top *t);
 /*

@@ -54,10 +54,18 @@ struct top *v2_top_find(const struct v2_source *v2, const char *path)
 	return NULL;
 }
 
+static enum tree_object events_object(const struct v2_source *v2)
+{
+	return v2->tree.flat ? TREE_EVENTS_LOCAL : TREE_EVENTS;
+}
+
 static void drop_descriptor(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
 
+	if (t->inotified)
+		tree_watch_remove(v2->changes, t->path, events_object(v2));
+	t->inotified = false;
 	if (t->events_fd < 0)
 		return;
 	(void)epoll_ctl(v2->s.epoll_fd, EPOLL_CTL_DEL, t->events_fd, NULL);
@@ -67,7 +75,7 @@ static void drop_descriptor(struct top *t)
 
 static int ready(struct source_io *io, uint32_t events, uint64_t now_ns);
 
-/* Opens memory.events for wakeups. Without a descriptor to spare the top is polled instead. */
+/* Opens memory.events for wakeups. Without a descriptor to spare inotify has to do, or a timer. */
 static int take_descriptor(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
@@ -84,7 +92,7 @@ static int take_descriptor(struct top *t)
 	} else if (r == 0) {
 		r = TREE_E_BUSY;
 	}
-	/* Plain files, as in a tree made for tests, cannot be polled (EPERM): looked at in turns. */
+	/* EPERM: a plain file, as in a tree made for tests, cannot be polled. */
 	if (r == 0 && epoll_ctl(v2->s.epoll_fd, EPOLL_CTL_ADD, t->events_fd, &ev) < 0)
 		r = errno == EPERM || errno == ENOMEM || errno == ENOSPC ? TREE_E_BUSY
 									 : errno_neg();
@@ -93,7 +101,9 @@ static int take_descriptor(struct top *t)
 	drop_descriptor(t);
 	if (r != TREE_E_BUSY)
 		return r;
-	t->poll_ns = clock_boottime_ns() + V2_POLL_NS;
+	t->inotified = tree_watch_add(v2->changes, t->path, events_object(v2)) == 0;
+	if (!t->inotified)
+		t->poll_ns = clock_boottime_ns() + V2_POLL_NS;
 	return 0;
 }
 
@@ -142,11 +152,11 @@ static void watch_around(struct top *t)
 	_cleanup_close_ int dir = -1;
 	struct stat st;
 
-	(void)tree_watch_add(v2->changes, t->parent, false);
-	(void)tree_watch_add(v2->changes, t->parent, true);
+	(void)tree_watch_add(v2->changes, t->parent, TREE_CHILDREN);
+	(void)tree_watch_add(v2->changes, t->parent, TREE_SWITCHES);
 	if (!v2->tree.flat)
 		return;
-	(void)tree_watch_add(v2->changes, t->path, false);
+	(void)tree_watch_add(v2->changes, t->path, TREE_CHILDREN);
 	/* kernfs: a directory has two links and one more per child. */
 	if (v2_tree_open(v2->s.host->v2.root_fd, t->path, t->id, &dir) == 0 && fstat(dir, &st) == 0)
 		t->guard.children = st.st_nlink > 2;
@@ -156,10 +166,10 @@ static void unwatch_around(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
 
-	tree_watch_remove(v2->changes, t->parent, false);
-	tree_watch_remove(v2->changes, t->parent, true);
+	tree_watch_remove(v2->changes, t->parent, TREE_CHILDREN);
+	tree_watch_remove(v2->changes, t->parent, TREE_SWITCHES);
 	if (v2->tree.flat)
-		tree_watch_remove(v2->changes, t->path, false);
+		tree_watch_remove(v2->changes, t->path, TREE_CHILDREN);
 }
 
 static struct top *top_free(struct top *t)
@@ -455,8 +465,6 @@ static void run_guard(struct top *t, uint64_t now_ns)
 	}
 	cpu = clock_thread_ns();
 	v2_guard_take(t);
-	if (t->guard.dirty)
-		t->guard.refresh_ns = now_ns + LEDGER_SLOT_NS;
 	pace_walked(&t->guard.pace, clock_boottime_ns(), clock_thread_ns() - cpu);
 }
 

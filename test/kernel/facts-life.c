@@ -8,9 +8,11 @@
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -96,15 +98,15 @@ static void listing(const struct kf *kf)
 	CHECK(found == CHILDREN, "%d directories", found);
 }
 
-/* A process that makes and removes cgroups in @parent until it is killed. */
-static pid_t start_churn(const struct cg *parent)
+/* A process that makes and removes cgroups in @parent until it is killed; @done is shared. */
+static pid_t start_churn(const struct cg *parent, atomic_uint *done)
 {
 	pid_t pid = hog_fork();
 	char name[16];
 
 	if (pid > 0)
 		return pid;
-	for (unsigned i = 0;; i++) {
+	for (unsigned i = 0;; *done = ++i) {
 		snprintf(name, sizeof(name), "churn%u", i % 8);
 		if (mkdirat(parent->fd, name, 0755) != 0 && errno != EEXIST)
 			_exit(1);
@@ -140,9 +142,11 @@ static unsigned list_kept(int dirfd, bool *seen, unsigned kept)
 
 static void listing_is_complete(const struct kf *kf)
 {
-	enum { KEPT = 100, LISTINGS = 200 };
+	enum { KEPT = 100, LISTINGS = 200, CHANGES = 200 };
+	atomic_uint *done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned found, listings;
 	bool seen[KEPT];
-	unsigned found;
 	char name[16];
 	struct cg c;
 	pid_t churn;
@@ -154,14 +158,15 @@ static void listing_is_complete(const struct kf *kf)
 		close(c.fd);
 	}
 	fd = cg_open(&kf->scratch, ".", O_RDONLY | O_DIRECTORY);
-	churn = start_churn(&kf->scratch);
-	for (int i = 0; i < LISTINGS; i++) {
+	CHECK(done != MAP_FAILED, "mmap: %m");
+	churn = start_churn(&kf->scratch, done);
+	for (listings = 0; listings < LISTINGS || *done < CHANGES; listings++) {
 		found = list_kept(fd, seen, KEPT);
-		CHECK(found == KEPT, "listing %d: %u of %d", i, found, KEPT);
+		CHECK(found == KEPT, "listing %u: %u of %d", listings, found, KEPT);
 	}
 	CHECK(waitpid(churn, NULL, WNOHANG) == 0, "nobody made and removed others meanwhile");
 	CHECK(kill(churn, SIGKILL) == 0 && waitpid(churn, NULL, 0) == churn, "kill: %m");
-	kf_figure("%d of %d", LISTINGS, LISTINGS);
+	kf_figure("%u of %u / %u", listings, listings, *done);
 }
 
 static void links(const struct kf *kf)
@@ -514,7 +519,7 @@ const struct kf_fact kf_life_facts[] = {
 	  "whatever is "
 	  "made and removed beside it meanwhile",
 	  "a listing without one of the 100 children that stay, or with one twice",
-	  "complete listings of 100 children" },
+	  "complete listings of 100 children / others made and removed meanwhile" },
 	{ "nlink-counts-children", KF_ANY, links,
 	  "st_nlink of a cgroup's directory is 2 and one more for each child",
 	  "anything but 2, 4 and 3", "st_nlink with no child, two, one" },

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-#include "fail_malloc.h"
-
 /* ---- where events are told ---- */
 
 struct happening {
@@ -177,19 +175,6 @@ static void knows_one_made_anew_by_its_key(void **state)
 	expect_balance(f, EVENT_KILL, 6);
 }
 
-static void switch_off(struct fixture *f, struct sim_dir *d)
-{
-	for (struct sim_dir *c = d->children; c; c = c->next)
-		switch_off(f, c);
-	assert_true(sim_control(f->sim, d, false));
-}
-
-/* In all below /t. */
-static void memory_off(struct fixture *f)
-{
-	switch_off(f, at(f, "/t"));
-}
-
 static void starts_anew_when_memory_was_off(void **state)
 {
 	struct fixture *f = *state;
@@ -248,13 +233,6 @@ static void remove_b(struct fixture *f)
 static void more_in_b(struct fixture *f)
 {
 	happen(f, "/t/b", EVENT_KILL, 2);
-}
-
-static void short_life_of_c(struct fixture *f)
-{
-	make(f, "/t/c");
-	happen(f, "/t/c", EVENT_KILL, 2);
-	unmake(f, "/t/c");
 }
 
 static void removed_at_any_moment(void **state)

@@ -5,7 +5,7 @@
 # A group kill of 5 (one that eats and 4 that sleep): told as 5, or as "5 or 6" where the kernel may
 # have counted its victim twice; never as one too many.
 set -eu
-. /t/lib.sh
+. /t/watch.sh
 rounds=${1:-6}
 
 parents /s /s/t
