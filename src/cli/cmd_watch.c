@@ -87,7 +87,6 @@ static int open_sink(const struct watch_options *o, struct sink **ret)
 	return STATUS_FAILURE;
 }
 
-/* What the sources are asked for. */
 static unsigned watched_kinds(const struct watch_options *o)
 {
 	return o->kinds != 0 ? o->kinds : EVENT_MASK_ALL;
@@ -103,12 +102,6 @@ static unsigned monitor_flags(const struct watch_options *o)
 	return flags;
 }
 
-/* What is told: `lost` always, since it says that the rest is not all. */
-static unsigned told_kinds(const struct watch_options *o)
-{
-	return o->kinds != 0 ? o->kinds | EVENT_MASK(EVENT_LOST) : EVENT_MASK_ALL;
-}
-
 static int watch(const struct watch_options *o, const struct cgroup_host *host,
 		 struct watch_targets *targets)
 {
@@ -119,7 +112,6 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	struct watch_loop_args args = {
 		.count_max = o->count_max,
 		.timeout_ns = o->timeout_ns,
-		.kinds = told_kinds(o),
 		.quiet = o->quiet,
 	};
 	struct balance balance = { 0 };
@@ -144,7 +136,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	if (r != 0)
 		return r;
 	monitor_balance(m, &balance);
-	return ledger_print(&balance, args.kinds, result.unsettled, o->quiet);
+	return ledger_print(&balance, watched_kinds(o), result.unsettled, o->quiet);
 }
 
 int cmd_watch(int argc, char **argv)
