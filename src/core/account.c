@@ -61,6 +61,7 @@ void account_rest_set(struct account_table *t, struct account *a, bool pending)
 
 static void unlink_account(struct account_table *t, struct account *a)
 {
+	recounts_inherit(a);
 	account_rest_set(t, a, false);
 	if (a->parent)
 		DL_DELETE(a->parent->children, a);
@@ -96,6 +97,16 @@ void account_graft(struct account *a, struct account *parent, char *name)
 	a->top = NULL;
 	a->parent = parent;
 	DL_APPEND(parent->children, a);
+}
+
+uint64_t account_looked(const struct account *a)
+{
+	uint64_t looked_ns = 0;
+
+	for (; a; a = a->parent)
+		if (a->looked_ns > looked_ns)
+			looked_ns = a->looked_ns;
+	return looked_ns;
 }
 
 struct account *account_root(struct account *a)

@@ -286,12 +286,8 @@ int dir_find_cgroup(const struct cgroup_host *host, enum hierarchy h, int fd, st
 	r = path_by_mount(host, h, fd, &path);
 	if (r != 0)
 		return r;
-	if (path) {
-		r = open_same(host, h, &path, st.st_ino, ret);
-		if (r <= 0)
-			return r;
-		free(ptr_steal(&path));
-	}
+	if (path)
+		return open_same(host, h, &path, st.st_ino, ret);
 	r = path_by_climbing(mount_of(host, h), fd, &path);
 	if (r != 0)
 		return r;

@@ -112,8 +112,7 @@ struct v2_source {
 	struct named_watch *watches;
 	struct mortal *mortals;
 	bool gone_all;
-	bool discover;      /* tops are found as they appear: whole host, or memory_localevents */
-	bool discover_deep; /* on every level, not only below the root */
+	bool discover_deep; /* memory_localevents: tops on every level, not only below the root */
 	uint64_t host_cookie;
 	bool host_watched;
 	struct host_account host;

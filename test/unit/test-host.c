@@ -346,7 +346,10 @@ static void a_mount_from_outside_of_the_namespace(void **state)
 		make_dir(t.top, "proc/5");
 		snprintf(text, sizeof(text), "0::%s\n", rows[i].own);
 		make_file(t.top, "proc/5/cgroup", text);
+		/* Tasks that are others, though their numbers look alike. */
 		make_file(t.top, "cg/a/cgroup.threads", "4\n55\n15\n");
+		make_file(t.top, "cg/a/b/cgroup.threads", "55\n");
+		make_file(t.top, "cg/x/y/cgroup.threads", "15\n51\n");
 		if (rows[i].members) {
 			snprintf(path, sizeof(path), "cg/%s/cgroup.threads", rows[i].members);
 			make_file(t.top, path, "4\n5\n6\n");

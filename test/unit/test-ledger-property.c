@@ -297,6 +297,10 @@ static void killer_step(struct run *r)
 			(void)sim_step(r->sim, i);
 			return;
 		}
+	if (!k->script[k->at].css->alive) {
+		k->at++; /* a process keeps its cgroup: this one had left before */
+		return;
+	}
 	if (!sim_begin(r->sim, k->script[k->at].css, k->script[k->at].kind, 1))
 		return;
 	if (k->script[k->at].recount && k->seen)
@@ -421,6 +425,7 @@ static bool dead_sum(struct run *r, const struct sim_css *parent, struct deltas 
 {
 	struct sim_dir *d = parent ? parent->dir : r->sim->root;
 	struct counts truth = { 0 };
+	bool quiet = r->quiet;
 	int dir, got;
 
 	if (under_way(r, parent) || (parent && !parent->alive))
@@ -433,7 +438,7 @@ static bool dead_sum(struct run *r, const struct sim_css *parent, struct deltas 
 	r->quiet = true;
 	r->calls++;
 	got = ledger_dead_sum(&sim_tree_ops, r->sim, dir, parent ? NULL : root_counts, ret);
-	r->quiet = false;
+	r->quiet = quiet;
 	sim_close(r->sim, dir);
 	if (got == -EACCES)
 		return false; /* a neighbour may not be read */
@@ -542,7 +547,7 @@ static int add_top(struct run *r, struct sim_css *css, struct watch *w, bool fre
 	if (!fresh)
 		oracle_window_close(&r->oracle, css, got == 0 ? w : NULL);
 	else if (got == 0)
-		oracle_tally(&r->oracle, css)->watch = w;
+		oracle_watch_fresh(&r->oracle, css, w);
 	free((void *)top.path);
 	return got;
 }
