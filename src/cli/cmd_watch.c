@@ -10,7 +10,6 @@
 #include "base/fd.h"
 #include "cli/cmd.h"
 #include "cli/host_error.h"
-#include "cli/kinds.h"
 #include "cli/ledger_text.h"
 #include "cli/options.h"
 #include "cli/say.h"
@@ -65,7 +64,7 @@ static int take_option(struct watch_options *o, int c)
 		o->quiet = true;
 		return 0;
 	case OPTION_KINDS:
-		return kinds_parse("watch: --kinds", optarg, &o->kinds);
+		return options_kinds("watch: --kinds", optarg, &o->kinds);
 	case OPTION_TIMEOUT:
 		return options_time("watch: --timeout", optarg, &o->timeout_ns);
 	case 'n':
