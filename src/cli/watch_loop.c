@@ -51,8 +51,6 @@ static bool count_reached(const struct loop *l)
 
 static int tell(struct loop *l, const struct event *e)
 {
-	if (!(l->args->kinds & EVENT_MASK(e->kind)))
-		return 0;
 	if (count_reached(l)) {
 		l->untold++;
 		return 0;
@@ -311,7 +309,7 @@ int watch_loop_run(const struct watch_loop_args *args, struct watch_loop_result 
 	int r = run(&l);
 
 	if (r == 0 && l.untold > 0 && !args->quiet)
-		say("note: %" PRIu64 " more events came while it ended and were not told (-n)",
+		say("note: events that came while it ended and were not told (-n): %" PRIu64,
 		    l.untold);
 	l.monitor = sd_event_source_disable_unref(l.monitor);
 	l.output = sd_event_source_disable_unref(l.output);
