@@ -3,7 +3,7 @@
 # shellcheck shell=dash
 # What every guest script relies on: the machine is the one that was asked for, and an OOM in it is
 # an OOM.
-# shellcheck source=test/vm/guest/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . /t/lib.sh
 
 uname -r
