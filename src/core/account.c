@@ -48,6 +48,19 @@ struct account *account_find(const struct account_table *t, uint64_t key)
 	return a;
 }
 
+struct account *account_find_below(const struct account_table *t, struct account *parent,
+				   uint64_t key)
+{
+	struct account *a = account_find(t, key);
+
+	if (a && a->parent && a->parent != parent) {
+		DL_DELETE(a->parent->children, a);
+		a->parent = parent;
+		DL_APPEND(parent->children, a);
+	}
+	return a;
+}
+
 void account_rest_set(struct account_table *t, struct account *a, bool pending)
 {
 	if (a->rest_pending == pending)

@@ -55,6 +55,12 @@ struct account_table {
 struct account *account_new(struct account_table *t, struct account *parent, const char *name,
 			    uint64_t key, uint64_t id);
 struct account *account_find(const struct account_table *t, uint64_t key);
+/*
+ * The same for what was just met below @parent. If it was met below another one before, that one was
+ * a stranger who had taken the name of what was to be opened: it is linked where it belongs.
+ */
+struct account *account_find_below(const struct account_table *t, struct account *parent,
+				   uint64_t key);
 /* Unlinks and frees @a and all below it. What of its groups is still to come is its parent's now. */
 void account_drop(struct account_table *t, struct account *a);
 /* Puts @a among the rests to be looked at again, or takes it out; twice is once. */

@@ -181,7 +181,7 @@ static int each_child(void *arg, const char *name, uint64_t id)
 		return r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
 	if (counts_zero(&rd.counts))
 		return 0;
-	child = account_find(&d->l->accounts, rd.key);
+	child = account_find_below(&d->l->accounts, li->parent, rd.key);
 	news = counts_minus(&rd.counts, child ? &child->reported : &nothing);
 	deltas_subtract(li->rest, &news);
 	if (child)

@@ -340,6 +340,8 @@ static void v2_balance(const struct source *s, struct balance *sum)
 	add_restless(v2, &b);
 	b.kind[EVENT_KILL].counted += v2->host.told;
 	b.kind[EVENT_KILL].reported += v2->host.told;
+	if (v2->settling)
+		b.kind[EVENT_KILL].counted -= v2_host_excess(v2);
 	balance_add(sum, &b);
 	balance_add(sum, &v2->unproven);
 }

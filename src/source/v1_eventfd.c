@@ -118,11 +118,12 @@ static int v1_open(struct source **ret, const struct source_args *args)
 	r = open_root(v1);
 	if (r == 0)
 		r = v1_scan_open(v1);
+	if (r == 0)
+		r = v1_vmstat_open(v1);
 	if (r < 0) {
 		v1_close(&v1->s);
 		return r;
 	}
-	v1_vmstat_open(v1);
 	v1_kmsg_open(v1);
 	keep_spare(v1);
 	*ret = &v1->s;

@@ -320,7 +320,8 @@ struct v1_node *v1_kill_limit(struct v1_source *v1, struct v1_node *n);
 
 /* v1_vmstat.c */
 
-void v1_vmstat_open(struct v1_source *v1);
+/* Returns 0, also where the file cannot be read, or -ENOMEM. */
+int v1_vmstat_open(struct v1_source *v1);
 /* Counts from here on. */
 void v1_vmstat_start(struct v1_source *v1);
 /* Compares. @now: without regard to when that was done last. */

@@ -45,17 +45,17 @@ static int read_vmstat(struct v1_source *v1)
 	return 0;
 }
 
-void v1_vmstat_open(struct v1_source *v1)
+int v1_vmstat_open(struct v1_source *v1)
 {
 	char *path;
 
-	v1->vmstat_fd = -1;
 	if (asprintf(&path, "%s/vmstat", v1->s.host->proc) < 0)
-		return;
+		return -ENOMEM;
 	v1->vmstat_fd = open(path, O_RDONLY | O_CLOEXEC);
 	free(path);
 	if (v1->vmstat_fd >= 0 && read_vmstat(v1) < 0)
 		v1->vmstat_fd = fd_close(v1->vmstat_fd);
+	return 0;
 }
 
 void v1_vmstat_start(struct v1_source *v1)

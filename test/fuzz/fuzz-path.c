@@ -76,21 +76,26 @@ static void check_from_root(const char *path, const char *root)
 	free(again);
 }
 
+/* @path with "/.." in front @ups times. */
+static char *with_ups(const char *path, unsigned ups)
+{
+	size_t n = 3 * (size_t)ups;
+	char *text = malloc(n + strlen(path) + 1);
+
+	FUZZ_CHECK(text);
+	for (size_t i = 0; i < n; i++)
+		text[i] = "/.."[i % 3];
+	memcpy(text + n, path, strlen(path) + 1);
+	return text;
+}
+
 /* As a namespace prints them: any number of ".." in front. */
 static void check_namespace(const char *path, const char *root, unsigned up, unsigned root_up)
 {
-	char *a = calloc(1, strlen(path) + 3 * (size_t)up + 1);
-	char *b = calloc(1, strlen(root) + 3 * (size_t)root_up + 1);
+	char *a = with_ups(path, up), *b = with_ups(root, root_up);
 	const char *rest;
 	unsigned unknown;
 
-	FUZZ_CHECK(a && b);
-	for (unsigned i = 0; i < up; i++)
-		strcat(a, "/..");
-	for (unsigned i = 0; i < root_up; i++)
-		strcat(b, "/..");
-	strcat(a, path);
-	strcat(b, root);
 	if (path_from_root(a, b, &unknown, &rest) == 0) {
 		FUZZ_CHECK(unknown == root_up - up);
 		FUZZ_CHECK(rest[0] == '\0' ||

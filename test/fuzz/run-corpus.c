@@ -38,17 +38,36 @@ static const char *current_name;
 static unsigned long current_round;
 static unsigned seconds = 20;
 
+/* In a signal handler: nothing that could be in the middle of something. */
+static void put(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		_exit(3);
+}
+
+static void put_number(unsigned long n)
+{
+	char digits[24];
+	size_t at = sizeof(digits) - 1;
+
+	digits[at] = '\0';
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	put(digits + at);
+}
+
 static void keep_failed(void)
 {
-	char line[512];
 	int fd = open(FAILED, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int n = snprintf(line, sizeof(line), "%s, mutation %lu: the input is in " FAILED "\n",
-			 current_name, current_round);
 
-	if (fd < 0 || write(fd, current.bytes, current.n) < 0 ||
-	    write(STDERR_FILENO, line, (size_t)n) < 0)
+	if (fd < 0 || write(fd, current.bytes, current.n) < 0)
 		_exit(3);
 	(void)close(fd);
+	put(current_name);
+	put(", mutation ");
+	put_number(current_round);
+	put(": the input is in " FAILED "\n");
 }
 
 static void on_signal(int signo)

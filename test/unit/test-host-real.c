@@ -160,7 +160,7 @@ static void beyond_path_max(void **state)
 	struct cgroup_host host;
 	struct cgroup_at own, at, dir;
 	char part[LEN + 1], name[8192];
-	int fd[DEPTH + 1];
+	int fd[DEPTH + 1] = { 0 };
 	size_t made, n;
 
 	(void)state;

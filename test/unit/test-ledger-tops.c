@@ -95,6 +95,33 @@ static void takes_over_what_came_during_a_baseline(void **state)
 	expect_balance(f, EVENT_KILL, 1);
 }
 
+static void make_a_anew(struct fixture *f)
+{
+	unmake(f, "/t/a/x");
+	unmake(f, "/t/a/y");
+	unmake(f, "/t/a");
+	make(f, "/t/a/x");
+	happen(f, "/t/a/x", EVENT_KILL, 1);
+}
+
+/* /t/a is made anew between its reading and its opening: what is found in it belongs to the new one. */
+static void made_anew_during_the_baseline(void **state)
+{
+	static const struct trigger trigger = { SIM_OPEN, "/t", "a", make_a_anew, 0 };
+	struct fixture *f = *state;
+	struct account *t;
+
+	happen(f, "/t/a/x", EVENT_KILL, 1);
+	f->trigger = &trigger;
+	t = add(f, "/t");
+	assert_null(f->trigger);
+	happen(f, "/t/a/x", EVENT_KILL, 2);
+	settle(f, t);
+	expect(f, "/t/a/x", EVENT_KILL, 2, PLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 2);
+}
+
 /* ---- tops over tops ---- */
 
 /* /t/a/x is watched, then /t/a, then /t: one tree in the end, and nothing told twice or not at all. */
@@ -367,6 +394,7 @@ int main(void)
 		T(tells_what_came_during_the_baseline_unplaced),
 		T(forgets_the_baseline_once_all_is_placed),
 		T(takes_over_what_came_during_a_baseline),
+		T(made_anew_during_the_baseline),
 		T(takes_over_the_tops_below),
 		T(takes_over_rests),
 		cmocka_unit_test(a_top_that_cannot_be_added_changes_nothing),
