@@ -18,7 +18,6 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "core/engine.h"
-#include "source/source.h"
 
 #define QUEUE_MAX 65536
 #define ROUND_MAX 64
@@ -37,6 +36,12 @@ struct monitor {
 static const struct source_ops *const kinds_of_source[SOURCES] = {
 	&source_memory_events,
 };
+
+const struct source_ops *const *monitor_sources(size_t *ret_n)
+{
+	*ret_n = SOURCES;
+	return kinds_of_source;
+}
 
 static struct source_ops const *ops_for(enum hierarchy h, unsigned *ret_index)
 {
