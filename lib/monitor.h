@@ -16,7 +16,6 @@
 #include "core/balance.h"
 #include "core/event.h"
 #include "source/host.h"
-#include "source/source.h"
 
 struct monitor;
 
@@ -59,5 +58,3 @@ int monitor_settle(struct monitor *m);
 void monitor_balance(const struct monitor *m, struct balance *ret);
 /* Sources restricted on this host, in words (descriptor or inotify limits, polling); NULL: none. */
 const char *monitor_notice(struct monitor *m);
-/* The sources that are built in, @ret_n of them. */
-const struct source_ops *const *monitor_sources(size_t *ret_n);

@@ -56,7 +56,7 @@ static json_t *memory(const struct doctor_report *r)
 			 name(m ? m->root : NULL), "real_root",
 			 m ? json_boolean(m->real_root) : json_null(), "namespaced",
 			 r->host->namespaced, "localevents",
-			 v2 ? json_boolean(m->local_events) : json_null(), "use_hierarchy",
+			 v2 && m ? json_boolean(m->local_events) : json_null(), "use_hierarchy",
 			 fact(f->use_hierarchy), "counters_readable", fact(f->counters_readable),
 			 "event_control_writable", fact(f->event_control_writable), "oom_group",
 			 fact(f->oom_group), "oom_group_kill", fact(f->oom_group_kill));
@@ -131,11 +131,11 @@ int doctor_print_json(const struct doctor_report *r)
 	const struct facts *f = r->facts;
 	_cleanup_(json_decrefp) json_t *all =
 		json_pack("{s:s, s:b, s:{s:s, s:s}, s:o, s:o, s:{s:I, s:o}, s:o, s:o, s:o}",
-			  "version", OOMN_VERSION, "watch_works", r->works, "kernel", "release",
+			  "version", OOMN_VERSION, "works", r->works, "kernel", "release",
 			  f->release, "machine", f->machine, "memory", memory(r), "sources",
 			  sources(r), "rights", "euid", (json_int_t)f->euid, "capabilities",
 			  capabilities(f), "limits", limits(f), "vm", vm(f), "notes", notes(r));
-	_cleanup_free_ char *line = all ? json_dumps(all, JSON_INDENT(2)) : NULL;
+	_cleanup_free_ char *line = all ? json_dumps(all, JSON_COMPACT) : NULL;
 
 	if (!line)
 		return -ENOMEM;

@@ -94,9 +94,9 @@ static void say_circumstances(const struct balance *b, unsigned kinds)
 		    "twice, as group kills do",
 		    recounts);
 	if (b->late > 0)
-		say("late: cgroups were read late %" PRIu64 " times, to spare the CPU", b->late);
+		say("late: cgroups read late, to spare the CPU: %" PRIu64, b->late);
 	if (b->lost > 0)
-		say("lost: the reader was too slow, %" PRIu64 " events were dropped", b->lost);
+		say("lost: events dropped since the reader was too slow: %" PRIu64, b->lost);
 }
 
 static void say_reasons(const struct balance *b, const char *unsettled)

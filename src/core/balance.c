@@ -72,6 +72,12 @@ const char *unproven_reason_text(unsigned bit)
 	case UNPROVEN_CHILDREN_GONE:
 		return "a cgroup watched with --local was removed and had children: whose its last "
 		       "events were is open";
+	case UNPROVEN_V1_CHANGING:
+		return "cgroup v1: a limit was hit while cgroups below it were made or removed: "
+		       "not "
+		       "every oom can be placed";
+	case UNPROVEN_V1_UNSEEN:
+		return "cgroup v1: cgroups came and went before they could be registered";
 	default:
 		return "unknown";
 	}

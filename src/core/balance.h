@@ -34,8 +34,12 @@ enum unproven_reason {
 	UNPROVEN_RESTLESS = 1U << 8,
 	/* --local: whether the last events were its own or a removed child's is open. */
 	UNPROVEN_CHILDREN_GONE = 1U << 9,
+	/* v1: a limit was hit while a cgroup below it was made or removed: one oom may be another's. */
+	UNPROVEN_V1_CHANGING = 1U << 10,
+	/* v1: cgroups came and went before they could be registered. */
+	UNPROVEN_V1_UNSEEN = 1U << 11,
 };
-#define UNPROVEN_REASONS 10
+#define UNPROVEN_REASONS 12
 
 struct balance_line {
 	uint64_t counted;  /* by the kernel since the watch began */

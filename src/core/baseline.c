@@ -103,7 +103,7 @@ static int each_child(void *arg, const char *name, uint64_t id)
 		return 0;
 	if (r != 0 || counts_zero(&rd.counts))
 		return r;
-	c = account_find(&l->accounts, rd.key);
+	c = account_find_below(&l->accounts, s->a, rd.key);
 	if (!c)
 		c = account_new(&l->accounts, s->a, name, rd.key, id);
 	if (!c)

@@ -56,12 +56,14 @@ static int result(const struct descent *d, int r)
 	}
 }
 
-int ledger_read_top(const struct ledger *l, const struct account *top, struct reading *ret)
+int ledger_read_top(struct ledger *l, const struct account *top, struct reading *ret)
 {
 	int r = l->ops->read(l->ctx, top->top->dir, NULL, ret);
 
 	if (r == 0 && ret->key != top->key)
 		return TREE_E_GONE;
+	if (r == 0)
+		l->no_group_count = ret->no_group_count;
 	return r;
 }
 
@@ -118,7 +120,11 @@ int ledger_pass(struct ledger *l, struct account *top, uint64_t now_ns)
 	if (r != 0)
 		return result(&d, r);
 	top->top->total = top->top->sealed = rd.counts;
-	return result(&d, descent_settle(&d, top, top->top->dir, &rd, false));
+	r = descent_settle(&d, top, top->top->dir, &rd.counts, false);
+	/* What came during the baseline is told by now: a rest that is found later is none of it. */
+	if (r == 0 && !d.again && ledger_due(l, top) == UINT64_MAX)
+		top->top->interim = (struct deltas){ 0 };
+	return result(&d, r);
 }
 
 int ledger_seal(struct ledger *l, struct account *top)
@@ -145,8 +151,9 @@ uint64_t ledger_due(const struct ledger *l, const struct account *top)
 }
 
 /* Opens the directory of @a by walking down from its top. */
-static int open_account(const struct ledger *l, const struct account *a, int *ret)
+static int open_account(struct descent *d, const struct account *a, int *ret)
 {
+	const struct ledger *l = d->l;
 	int dir = -1;
 	int r;
 
@@ -154,10 +161,12 @@ static int open_account(const struct ledger *l, const struct account *a, int *re
 		*ret = a->top->dir;
 		return 0;
 	}
-	r = open_account(l, a->parent, &dir);
+	r = open_account(d, a->parent, &dir);
 	if (r != 0)
 		return r;
-	r = l->ops->open(l->ctx, dir, a->name, ret);
+	r = descent_come_through(d, a->parent, dir);
+	if (r == 0)
+		r = l->ops->open(l->ctx, dir, a->name, ret);
 	if (!a->parent->top)
 		l->ops->close(l->ctx, dir);
 	return r;
@@ -166,24 +175,17 @@ static int open_account(const struct ledger *l, const struct account *a, int *re
 /* The second look at the rest below @a. */
 static int resolve_one(struct descent *d, struct account *a)
 {
-	struct reading then = { .key = a->key, .counts = a->rest_total };
-	const struct ledger *l = d->l;
-	struct reading now;
+	const struct counts then = a->rest_total;
 	int dir = -1;
 	int r;
 
 	account_rest_set(&d->l->accounts, a, false);
-	r = open_account(l, a, &dir);
-	if (r == 0)
-		r = l->ops->read(l->ctx, dir, NULL, &now);
-	if (r == 0 && now.key != a->key)
-		r = TREE_E_GONE; /* the parent's counter has it */
-	if (r == 0) {
-		then.no_group_count = now.no_group_count;
-		r = descent_settle(d, a, dir, &then, true);
-	}
-	if (dir >= 0 && !a->top)
-		l->ops->close(l->ctx, dir);
+	r = open_account(d, a, &dir);
+	if (r != 0)
+		return r;
+	r = descent_settle(d, a, dir, &then, true);
+	if (!a->top)
+		d->l->ops->close(d->l->ctx, dir);
 	return r;
 }
 
@@ -199,15 +201,14 @@ static struct account *find_due(const struct ledger *l, const struct account *to
 
 int ledger_resolve(struct ledger *l, struct account *top, uint64_t now_ns)
 {
-	struct descent d = { .l = l, .now_ns = now_ns };
 	struct account *a;
 	bool again = false;
 	int r;
 
 	/* Each round clears one; what is kept anew is due later than now. */
 	while ((a = find_due(l, top, now_ns))) {
-		d.again = false;
-		d.group = false;
+		struct descent d = { .l = l, .now_ns = now_ns };
+
 		r = resolve_one(&d, a);
 		if (r == TREE_E_BUSY || r == -ENOMEM || d.again) {
 			again = true; /* @a may have been dropped meanwhile: a new pass finds the rest */
@@ -236,7 +237,7 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 {
 	struct descent d = { .l = l, .now_ns = now_ns };
 	struct deltas rest = { 0 };
-	int r = 0;
+	int r;
 
 	if (last) {
 		rest = counts_minus(last, &top->reported);
@@ -244,16 +245,7 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 	} else {
 		top->top->total = top->top->sealed = top->reported;
 	}
-	for (unsigned k = 0; r == 0 && k < COUNTED_KINDS; k++)
-		if (rest.n[k] > 0)
-			r = descent_report(&d, top,
-					   &(struct ledger_report){ .kind = (enum event_kind)k,
-								    .count_max =
-									    (uint64_t)rest.n[k],
-								    .removed = true,
-								    .closing = true });
-	if (r == 0 && d.again)
-		r = -ENOMEM;
+	r = descent_rest(&d, top, &rest, &(struct ledger_report){ .closing = true });
 	if (r < 0)
 		return r;
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)

@@ -121,7 +121,7 @@ static uint64_t doubt_left(const struct signals *s)
 	}
 	if (!is_gone(s))
 		return 0;
-	left = s->blind ? (int64_t)s->sum : unexplained(s, s->parent_safe);
+	left = s->blind ? (int64_t)(s->sum - s->base) : unexplained(s, s->parent_safe);
 	return left > 1 ? (uint64_t)left - 1 : 0;
 }
 
@@ -132,12 +132,14 @@ static uint64_t doubt_left(const struct signals *s)
 static bool baseline_try(struct signals_set *set, struct signals *s, uint64_t now_ns)
 {
 	struct signals *p = s->parent;
+	bool quiet;
 
 	if (p && take(set, p) > 0)
 		signals_wake(set, p);
-	if (!is_quiet(set, s))
-		return false;
+	quiet = is_quiet(set, s);
 	(void)take(set, s);
+	if (!quiet)
+		return false;
 	if (p && take(set, p) > 0) {
 		signals_wake(set, p);
 		return false;
@@ -339,6 +341,10 @@ uint64_t signals_doubt(const struct signals *s)
 void signals_clear_doubt(struct signals *s)
 {
 	s->doubt = 0;
+	if (s->state != SIGNALS_UNSETTLED)
+		return;
+	s->base = s->sum;
+	s->parent_base = parent_sum(s);
 }
 
 /* Whether a removal further up has yet to be told apart from an oom, for @s and for those below it. */

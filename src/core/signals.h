@@ -118,5 +118,5 @@ uint64_t signals_deadline(const struct signals_set *set);
 bool signals_open(const struct signals_set *set);
 /* How many of @s's own ooms may be untold for good, as things are now. */
 uint64_t signals_doubt(const struct signals *s);
-/* It is known otherwise that none of @s's own ooms so far is untold. */
+/* It is known otherwise that of @s's own ooms that were read so far none is untold. */
 void signals_clear_doubt(struct signals *s);

@@ -176,7 +176,6 @@ static int attach_host(struct v2_source *v2, const struct source_target *target)
 {
 	int r;
 
-	v2->discover = true;
 	v2->discover_deep = v2->tree.flat;
 	v2->host_watched = true;
 	v2->host_cookie = target->cookie;
@@ -214,7 +213,7 @@ static int v2_attach(struct source *s, const struct source_target *target)
 		r = attach_host(v2, target);
 	else
 		r = attach_top(v2, target);
-	if (r == 0 && v2->s.host->v2.local_events && !target->local && !v2->discover)
+	if (r == 0 && v2->s.host->v2.local_events && !target->local && !v2->host_watched)
 		r = attach_localevents(v2, target);
 	if (r == 0 && !is_real_root(target))
 		r = remember_watch(v2, target);
@@ -341,6 +340,8 @@ static void v2_balance(const struct source *s, struct balance *sum)
 	add_restless(v2, &b);
 	b.kind[EVENT_KILL].counted += v2->host.told;
 	b.kind[EVENT_KILL].reported += v2->host.told;
+	if (v2->settling)
+		b.kind[EVENT_KILL].counted -= v2_host_excess(v2);
 	balance_add(sum, &b);
 	balance_add(sum, &v2->unproven);
 }

@@ -54,12 +54,16 @@ struct source_ops {
 	/*
 	 * Starts to watch. Counting begins inside this call: what happens after it returned is never
 	 * missed, what happened before it was called is never told. Returns 0 or a negated errno;
-	 * -ENODEV: the cgroup is gone or has no memory files.
+	 * -ENODEV: the cgroup is gone or has no memory files. A watch whose cgroup is removed later is
+	 * ended by the source: after `gone` it calls engine_watch_remove().
 	 */
 	int (*attach)(struct source *s, const struct source_target *target);
 	/* Ends the watch @cookie. Returns 0 or -ENOENT. */
 	int (*detach)(struct source *s, uint64_t cookie);
-	/* Does what is due at @now_ns (see deadline). */
+	/*
+	 * Does what is due at @now_ns (see deadline). Called after all ready() of a round: what those
+	 * belong to is released here at the earliest.
+	 */
 	int (*run)(struct source *s, uint64_t now_ns);
 	/* When `run` wants to be called next, CLOCK_BOOTTIME; UINT64_MAX: not until a descriptor is ready. */
 	uint64_t (*deadline)(const struct source *s);

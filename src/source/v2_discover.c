@@ -210,6 +210,23 @@ int v2_gone_all(struct v2_source *v2, const char *path)
 	return r > 0 ? 0 : r;
 }
 
+/* Whether children of @dir become tops as they appear. */
+static bool discovers(const struct v2_source *v2, const char *dir)
+{
+	const struct named_watch *w;
+	size_t n;
+
+	if (v2->host_watched && (v2->discover_deep || strcmp(dir, "/") == 0))
+		return true;
+	LL_FOREACH (v2->watches, w) {
+		n = strlen(w->path);
+		if (v2->discover_deep && strncmp(dir, w->path, n) == 0 &&
+		    (dir[n] == '\0' || dir[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
 static int created(struct v2_source *v2, const char *dir, const char *name)
 {
 	_cleanup_free_ char *path = join(dir, name);
@@ -225,7 +242,7 @@ static int created(struct v2_source *v2, const char *dir, const char *name)
 		v2_mortal_add(v2, path, id_of(v2, path));
 		r = v2_gone_all(v2, path);
 	}
-	if (r == 0 && v2->discover && (v2->discover_deep || strcmp(dir, "/") == 0))
+	if (r == 0 && discovers(v2, dir))
 		r = v2_discover(v2, dir, true);
 	return r;
 }
@@ -254,7 +271,7 @@ static int control_written(struct v2_source *v2, const char *dir)
 	DL_FOREACH_SAFE (v2->tops, t, tmp)
 		if (r == 0 && strcmp(t->parent, dir) == 0)
 			r = v2_top_check(t, v2->now_ns);
-	if (r == 0 && v2->discover && (v2->discover_deep || strcmp(dir, "/") == 0))
+	if (r == 0 && discovers(v2, dir))
 		r = v2_discover(v2, dir, true);
 	return r;
 }
@@ -351,6 +368,7 @@ static int rescan_gone(struct v2_source *v2)
 
 int v2_rescan(struct v2_source *v2)
 {
+	const struct named_watch *w;
 	struct top *t, *tmp;
 	int r = 0;
 
@@ -362,8 +380,11 @@ int v2_rescan(struct v2_source *v2)
 	}
 	if (r == 0)
 		r = rescan_gone(v2);
-	if (r == 0 && v2->discover)
+	if (r == 0 && v2->host_watched)
 		r = v2_discover(v2, "/", true);
+	LL_FOREACH (v2->watches, w)
+		if (r == 0 && v2->discover_deep)
+			r = v2_discover(v2, w->path, true);
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE) {
 		v2->rescan = true;
 		r = 0;

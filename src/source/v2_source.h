@@ -94,6 +94,7 @@ struct host_account {
 	bool deaths;       /* a top was removed: a difference may be its last moment */
 	uint64_t seen;     /* the value being judged, */
 	uint64_t judge_ns; /* when; 0: none is */
+	bool confirmed;    /* the difference was there once before */
 	uint64_t next_ns;  /* not to be looked at before */
 };
 
@@ -112,8 +113,7 @@ struct v2_source {
 	struct named_watch *watches;
 	struct mortal *mortals;
 	bool gone_all;
-	bool discover;      /* tops are found as they appear: whole host, or memory_localevents */
-	bool discover_deep; /* on every level, not only below the root */
+	bool discover_deep; /* memory_localevents: tops on every level, not only below the root */
 	uint64_t host_cookie;
 	bool host_watched;
 	struct host_account host;
@@ -191,6 +191,8 @@ int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret);
 void v2_host_open(struct v2_source *v2);
 int v2_host_run(struct v2_source *v2, uint64_t now_ns);
 uint64_t v2_host_due(const struct v2_source *v2);
+/* How many kills more were told than the host counted: none, unless we are wrong. */
+uint64_t v2_host_excess(const struct v2_source *v2);
 /* Asks for a comparison; at most once a second but for the last. */
 void v2_host_look(struct v2_source *v2, uint64_t now_ns);
 

@@ -20,14 +20,16 @@ int main(int argc, char **argv)
 {
 	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "notify.socket" };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	char text[4096];
+	char text[4096], here[2048];
 	int status;
 	ssize_t n;
 	pid_t pid;
 
 	if (argc < 2 || fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		die("notify.socket");
-	snprintf(text, sizeof(text), "%s/%s", getcwd(NULL, 0), address.sun_path);
+	if (!getcwd(here, sizeof(here)))
+		die("getcwd");
+	snprintf(text, sizeof(text), "%s/%s", here, address.sun_path);
 	setenv("NOTIFY_SOCKET", text, 1);
 	pid = fork();
 	if (pid < 0)

@@ -81,6 +81,23 @@ ok 'standard output appended to a file' lines out 2
 timeout "$LIMIT" "$OOMNOTIFY" watch /a >/dev/null 2>err
 ok 'standard output to /dev/null' [ $? -eq 0 ]
 
+script <<'S'
+cgroup /a id=7
+event kind=kill cgroup=/a
+wait go
+S
+mkfifo first
+"$OOMNOTIFY" watch /a <&- 2>&- >first &
+pid=$!
+exec 6<first
+read -r _ <&6
+ok 'no other file takes the place of a closed standard error' [ "$(readlink "/proc/$pid/fd/2")" = / ]
+ok 'no other file takes the place of a closed standard input' [ "$(readlink "/proc/$pid/fd/0")" = / ]
+exec 6<&-
+wait "$pid"
+ok 'and its reader has left' [ $? -eq 0 ]
+pid=
+
 # The reader reads nothing until all has happened: the monitor goes on, and what its queue cannot hold
 # is told as lost. 2,000 lines of about 200 bytes do not fit into the pipe and the 64 KiB behind it.
 {
@@ -116,7 +133,7 @@ ok 'a slow reader: numbers without a gap' \
 lost=$(sed -n 's/.*"kind":"lost","count":\([0-9]*\),.*/\1/p' out | paste -sd+ - | tr -d '\n')
 told=$(grep -vc '"kind":"lost"' out)
 ok 'a slow reader: told and lost are all' [ $((lost + told)) -eq 2001 ]
-ok 'a slow reader: the ledger knows' has err "lost: the reader was too slow, $((lost)) events were dropped"
+ok 'a slow reader: the ledger knows' has err "the reader was too slow: $((lost))"
 
 # A reader that does not read at all: a signal ends it all the same.
 sed -i '/^gone/d' script

@@ -59,6 +59,7 @@ extern const struct kf_fact kf_notify_facts[];
 extern const struct kf_fact kf_order_facts[];
 extern const struct kf_fact kf_life_facts[];
 extern const struct kf_fact kf_removal_facts[];
+extern const struct kf_fact kf_eventfd_facts[];
 extern const struct kf_fact kf_v1_signal_facts[];
 extern const struct kf_fact kf_v1_life_facts[];
 extern const struct kf_fact kf_machine_facts[];

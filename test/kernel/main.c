@@ -22,12 +22,11 @@
 #include "base/fd.h"
 #include "kf.h"
 
-static const struct kf_fact
-	*const tables[] = {
-		kf_counter_facts, kf_group_facts,   kf_notify_facts,    kf_order_facts,
-		kf_life_facts,    kf_removal_facts, kf_v1_signal_facts, kf_v1_life_facts,
-		kf_machine_facts, /* last: what changes the machine */
-	};
+static const struct kf_fact *const tables[] = {
+	kf_counter_facts, kf_group_facts,   kf_notify_facts,  kf_order_facts,
+	kf_life_facts,    kf_removal_facts, kf_eventfd_facts, kf_v1_signal_facts,
+	kf_v1_life_facts, kf_machine_facts, /* last: what changes the machine */
+};
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 

@@ -250,7 +250,7 @@ static void json(void **state)
 	all = json_loads(text, JSON_REJECT_DUPLICATES, &error);
 	if (!all)
 		fail_msg("%s: %s", error.text, text);
-	check_keys(all, "version watch_works kernel memory sources rights limits vm notes");
+	check_keys(all, "version works kernel memory sources rights limits vm notes");
 	check_keys(json_object_get(all, "kernel"), "release machine");
 	check_keys(json_object_get(all, "memory"),
 		   "hierarchy layout mount root real_root namespaced localevents use_hierarchy "
@@ -266,7 +266,7 @@ static void json(void **state)
 	check_keys(json_array_get(json_object_get(all, "notes"), 0), "id level text");
 	assert_int_equal(json_array_size(json_object_get(all, "sources")), DOCTOR_SOURCES);
 	assert_int_equal(json_array_size(json_object_get(all, "notes")), r.notes_n);
-	assert_true(json_is_true(json_object_get(all, "watch_works")));
+	assert_true(json_is_true(json_object_get(all, "works")));
 	assert_string_equal(
 		json_string_value(json_object_get(json_object_get(all, "memory"), "mount")),
 		"/mnt/\\x1b[31m\\xff");
@@ -303,7 +303,7 @@ static void json_without_cgroups(void **state)
 	text = printed(&r, NULL);
 	all = json_loads(text, 0, NULL);
 	memory = json_object_get(all, "memory");
-	assert_true(json_is_false(json_object_get(all, "watch_works")));
+	assert_true(json_is_false(json_object_get(all, "works")));
 	assert_true(json_is_null(json_object_get(memory, "hierarchy")));
 	assert_true(json_is_null(json_object_get(memory, "mount")));
 	assert_string_equal(json_string_value(json_object_get(memory, "layout")), "none");

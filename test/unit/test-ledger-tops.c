@@ -4,6 +4,124 @@
 
 #include <errno.h>
 
+/* ---- the baseline ---- */
+
+static void another_in_b_as_t_is_listed(struct fixture *f)
+{
+	static const struct trigger again = { SIM_LIST, "/t", NULL, another_in_b_as_t_is_listed,
+					      0 };
+
+	happen(f, "/t/b", EVENT_KILL, 1);
+	f->trigger = &again;
+}
+
+/* Known in number, but not in place; that stays so if the report is not taken at first. */
+static void tells_what_came_during_the_baseline_unplaced(void **state)
+{
+	static const struct trigger trigger = { SIM_LIST, "/t", NULL, another_in_b_as_t_is_listed,
+						0 };
+	struct fixture *f = *state;
+	struct account *t;
+
+	f->trigger = &trigger;
+	t = add(f, "/t");
+	f->trigger = NULL;
+	f->refuse_at = 1;
+	f->refuse = -ENOMEM;
+	settle(f, t);
+	expect(f, "/t", EVENT_KILL, 1, UNPLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 1);
+	short_life_of_c(f);
+	settle(f, t);
+	expect(f, "/t", EVENT_KILL, 2, REMOVED);
+	expect_none(f);
+}
+
+static void another_in_b_after_it_was_read(struct fixture *f)
+{
+	static const struct trigger again = { SIM_READ, "/t/b", NULL,
+					      another_in_b_after_it_was_read, 0 };
+
+	happen(f, "/t/b", EVENT_KILL, 1);
+	f->trigger = &again;
+}
+
+/* All of it turned out to lie in what lives: what is removed later was not meant. */
+static void forgets_the_baseline_once_all_is_placed(void **state)
+{
+	static const struct trigger trigger = { SIM_READ, "/t/b", NULL,
+						another_in_b_after_it_was_read, 0 };
+	struct fixture *f = *state;
+	struct account *t;
+
+	happen(f, "/t/b", EVENT_KILL, 1);
+	f->trigger = &trigger;
+	t = add(f, "/t");
+	f->trigger = NULL;
+	pass(f, t);
+	expect(f, "/t/b", EVENT_KILL, 1, PLACED);
+	expect_none(f);
+	short_life_of_c(f);
+	settle(f, t);
+	expect(f, "/t", EVENT_KILL, 2, REMOVED);
+	expect_none(f);
+}
+
+static void another_in_x_as_a_is_listed(struct fixture *f)
+{
+	static const struct trigger again = { SIM_LIST, "/t/a", NULL, another_in_x_as_a_is_listed,
+					      0 };
+
+	happen(f, "/t/a/x", EVENT_KILL, 1);
+	f->trigger = &again;
+}
+
+/* A new top takes that over from the one below. */
+static void takes_over_what_came_during_a_baseline(void **state)
+{
+	static const struct trigger trigger = { SIM_LIST, "/t/a", NULL, another_in_x_as_a_is_listed,
+						0 };
+	struct fixture *f = *state;
+	struct account *t;
+
+	f->trigger = &trigger;
+	add(f, "/t/a");
+	f->trigger = NULL;
+	t = add(f, "/t");
+	settle(f, t);
+	expect(f, "/t/a", EVENT_KILL, 1, UNPLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 1);
+}
+
+static void make_a_anew(struct fixture *f)
+{
+	unmake(f, "/t/a/x");
+	unmake(f, "/t/a/y");
+	unmake(f, "/t/a");
+	make(f, "/t/a/x");
+	happen(f, "/t/a/x", EVENT_KILL, 1);
+}
+
+/* /t/a is made anew between its reading and its opening: what is found in it belongs to the new one. */
+static void made_anew_during_the_baseline(void **state)
+{
+	static const struct trigger trigger = { SIM_OPEN, "/t", "a", make_a_anew, 0 };
+	struct fixture *f = *state;
+	struct account *t;
+
+	happen(f, "/t/a/x", EVENT_KILL, 1);
+	f->trigger = &trigger;
+	t = add(f, "/t");
+	assert_null(f->trigger);
+	happen(f, "/t/a/x", EVENT_KILL, 2);
+	settle(f, t);
+	expect(f, "/t/a/x", EVENT_KILL, 2, PLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 2);
+}
+
 /* ---- tops over tops ---- */
 
 /* /t/a/x is watched, then /t/a, then /t: one tree in the end, and nothing told twice or not at all. */
@@ -273,6 +391,10 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
+		T(tells_what_came_during_the_baseline_unplaced),
+		T(forgets_the_baseline_once_all_is_placed),
+		T(takes_over_what_came_during_a_baseline),
+		T(made_anew_during_the_baseline),
 		T(takes_over_the_tops_below),
 		T(takes_over_rests),
 		cmocka_unit_test(a_top_that_cannot_be_added_changes_nothing),

@@ -315,6 +315,37 @@ static void made_anew_at_any_moment(void **state)
 	}
 }
 
+static void make_a_anew(struct fixture *f)
+{
+	static const struct trigger busy = { SIM_READ, "/t", "b", NULL, TREE_E_BUSY };
+
+	unmake(f, "/t/a/x");
+	unmake(f, "/t/a/y");
+	unmake(f, "/t/a");
+	make(f, "/t/a/x");
+	happen(f, "/t/a/x", EVENT_KILL, 4);
+	f->trigger = &busy;
+}
+
+/* What was met below a stranger is no child of the one that was meant, nor of nobody. */
+static void made_anew_with_children(void **state)
+{
+	static const struct trigger trigger = { SIM_OPEN, "/t", "a", make_a_anew, 0 };
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	happen(f, "/t/a/x", EVENT_KILL, 1);
+	f->trigger = &trigger;
+	pass(f, t);
+	/* This walk cannot read /t/b, and may conclude nothing from not meeting the old /t/a. */
+	assert_int_equal(ledger_pass(f->ledger, t, f->now_ns), LEDGER_E_AGAIN);
+	settle(f, t);
+	expect(f, "/t/a/x", EVENT_KILL, 4, PLACED);
+	expect(f, "/t", EVENT_KILL, 1, REMOVED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 5);
+}
+
 static void make_z_anew(struct fixture *f)
 {
 	unmake(f, "/t/z");
@@ -496,6 +527,7 @@ int main(void)
 		T(tells_what_is_on_its_way_once),
 		cmocka_unit_test(removed_at_any_moment),
 		cmocka_unit_test(made_anew_at_any_moment),
+		T(made_anew_with_children),
 		T(tells_the_id_of_the_one_it_read),
 		T(removed_after_its_own_was_told),
 		cmocka_unit_test(later_events_wait_or_are_told_once),

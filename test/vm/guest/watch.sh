@@ -15,11 +15,12 @@ fail() {
 	exit 1
 }
 
-# begin CGROUP...: starts `oomnotify watch` and waits until it counts.
+# begin CGROUP...: starts `oomnotify watch` (through the words in $AS) and waits until it counts.
 begin() {
 	rm -f "$OUT" "$ERR"
 	: >"$ERR"
-	oomnotify watch --json "$@" >"$OUT" 2>"$ERR" &
+	# shellcheck disable=SC2086
+	${AS-} oomnotify watch --json "$@" >"$OUT" 2>"$ERR" &
 	WATCH=$!
 	until grep -q ready "$ERR"; do
 		kill -0 "$WATCH" 2>/dev/null || fail "watch $* did not start"

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The v1 source on the real hierarchy: cgroups that appear, are renamed and go
+ */
+#include "cmocka_all.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "v1_box.h"
+
+static struct box box;
+
+static struct balance balance_of(const struct rig *r)
+{
+	struct balance b = { 0 };
+
+	r->source->ops->balance(r->source, &b);
+	return b;
+}
+
+/* Made four deep in one go, and out of memory as soon as it is known. */
+static void found_as_they_appear(void **state)
+{
+	enum { ROUNDS = 25 };
+	char path[64];
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(path, sizeof(path), "n%d", i);
+		box_mkdir(&box, path);
+		strcat(path, "/a");
+		box_mkdir(&box, path);
+		strcat(path, "/b");
+		box_mkdir(&box, path);
+		strcat(path, "/c");
+		box_make(&box, path, BOX_LIMIT);
+		rig_round(&r, 0);
+		rig_round(&r, 0);
+		box_oom(&box, path);
+		rig_round(&r, 0);
+	}
+	rig_settle(&r);
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(path, sizeof(path), "n%d/a/b/c", i);
+		assert_int_equal(rig_count_limit(&r, EVENT_OOM, path, path), 1);
+		assert_int_equal(rig_count_limit(&r, EVENT_KILL, path, path), 1);
+	}
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ROUNDS);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+}
+
+/* Out of memory before it was found: the kill is told, the oom is doubted and not made up. */
+static void out_of_memory_before_it_is_found(void **state)
+{
+	struct balance b;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	box_make(&box, "c", BOX_LIMIT);
+	box_oom(&box, "c");
+	rig_settle(&r);
+	assert_int_equal(rig_count_limit(&r, EVENT_KILL, "c", NULL), 1);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), 0);
+	rig_balanced(&r, EVENT_KILL);
+	b = balance_of(&r);
+	assert_true(b.kind[EVENT_OOM].unproven >= 1);
+	assert_true(b.reasons & UNPROVEN_V1_CHANGING);
+	rig_close(&r);
+}
+
+static void removals_are_no_ooms(void **state)
+{
+	enum { ROUNDS = 200 };
+	char path[64];
+	struct rig r, quiet;
+
+	(void)state;
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, true);
+	rig_open(&quiet, &box);
+	rig_watch(&quiet, "", false, false);
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(path, sizeof(path), "g%d", i);
+		box_mkdir(&box, path);
+		rig_round(&r, 0);
+		rig_round(&quiet, 0);
+		box_rmdir(&box, path);
+	}
+	rig_settle(&r);
+	rig_settle(&quiet);
+	assert_int_equal(rig_count(&r, EVENT_GONE, NULL), ROUNDS);
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(path, sizeof(path), "g%d", i);
+		assert_int_equal(rig_count(&r, EVENT_GONE, path), 1);
+	}
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL) + rig_count(&r, EVENT_KILL, NULL), 0);
+	assert_null(quiet.first);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	rig_close(&quiet);
+}
+
+/* Killed and removed while nobody looks: the ooms are all there, the kills are gone with the line. */
+static void removed_unread(void **state)
+{
+	enum { ROUNDS = 40 };
+	char path[64];
+	struct balance b;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(path, sizeof(path), "s%d", i);
+		box_make(&box, path, BOX_LIMIT);
+		rig_round(&r, 0);
+		box_oom(&box, path);
+		box_rmdir(&box, path);
+	}
+	rig_settle(&r);
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(path, sizeof(path), "s%d", i);
+		assert_int_equal(rig_count_limit(&r, EVENT_OOM, path, path), 1);
+		assert_int_equal(rig_count(&r, EVENT_GONE, path), 1);
+	}
+	rig_balanced(&r, EVENT_OOM);
+	b = balance_of(&r);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL) + b.kind[EVENT_KILL].unproven, ROUNDS);
+	assert_true(b.reasons & UNPROVEN_V1_GONE);
+	rig_close(&r);
+}
+
+/* @makers processes make cgroups, each with @levels above the last, run out of memory and clean up. */
+static void short_lived(int makers, int rounds, int levels)
+{
+	char path[64];
+	pid_t pid[8];
+	struct rig r;
+	struct balance b;
+	int running = makers;
+	uint64_t ooms, kills;
+
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	fflush(NULL);
+	for (int m = 0; m < makers; m++) {
+		pid[m] = fork();
+		assert_true(pid[m] >= 0);
+		for (int i = 0; pid[m] == 0 && i < rounds; i++) {
+			snprintf(path, sizeof(path), "m%d-%d", m, i);
+			for (int l = 1; l < levels; l++) {
+				box_mkdir(&box, path);
+				strcat(path, "/x");
+			}
+			box_make(&box, path, BOX_LIMIT);
+			if (!hog_killed(hog_start(&box, path, 16 * BOX_LIMIT)))
+				_exit(1);
+			for (int l = levels; l > 0; l--) {
+				box_rmdir(&box, path);
+				if (l > 1)
+					*strrchr(path, '/') = '\0';
+			}
+		}
+		if (pid[m] == 0)
+			_exit(0);
+	}
+	while (running > 0) {
+		int status;
+
+		rig_round(&r, 50);
+		while (running > 0 && waitpid(-1, &status, WNOHANG) > 0) {
+			assert_int_equal(status, 0);
+			running--;
+		}
+	}
+	rig_settle(&r);
+	b = balance_of(&r);
+	ooms = rig_count(&r, EVENT_OOM, NULL);
+	kills = rig_count(&r, EVENT_KILL, NULL);
+	print_message("%d short-lived cgroups, %d deep, %d at once: %" PRIu64 " ooms and %" PRIu64
+		      " kills told, unproven %" PRIu64 " and %" PRIu64 "\n",
+		      makers * rounds, levels, makers, ooms, kills, b.kind[EVENT_OOM].unproven,
+		      b.kind[EVENT_KILL].unproven);
+	assert_true(ooms <= (uint64_t)(makers * rounds));
+	assert_true(kills <= (uint64_t)(makers * rounds));
+	assert_true(b.kind[EVENT_OOM].unproven >= (uint64_t)(makers * rounds) - ooms);
+	assert_true(b.kind[EVENT_KILL].unproven >= (uint64_t)(makers * rounds) - kills);
+	assert_int_equal(b.kind[EVENT_OOM].counted, ooms);
+	assert_int_equal(b.kind[EVENT_KILL].counted, kills);
+	rig_close(&r);
+}
+
+static void short_lived_one(void **state)
+{
+	(void)state;
+	short_lived(1, 60, 1);
+}
+
+static void short_lived_deep(void **state)
+{
+	(void)state;
+	short_lived(1, 40, 4);
+}
+
+static void short_lived_eight(void **state)
+{
+	(void)state;
+	short_lived(8, 10, 1);
+}
+
+/* The whole host, from the real root on: vmstat proves what the lines cannot show any more. */
+static void removed_unread_on_the_whole_host(void **state)
+{
+	enum { ROUNDS = 20 };
+	char path[64];
+	struct rig r;
+
+	(void)state;
+	if (!box.host.v1.real_root || strchr(box.top + 1, '/')) {
+		print_message("skipped: this machine is not ours alone\n");
+		skip();
+	}
+	rig_open(&r, &box);
+	rig_watch(&r, NULL, false, false);
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(path, sizeof(path), "s%d", i);
+		box_make(&box, path, BOX_LIMIT);
+		rig_round(&r, 0);
+		box_oom(&box, path);
+		box_rmdir(&box, path);
+	}
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ROUNDS);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), ROUNDS);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+}
+
+/* Renamed: inside of the watched tree, the watched cgroup itself, and the one above it. */
+static void renamed(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	box_mkdir(&box, "p");
+	box_mkdir(&box, "p/top");
+	box_make(&box, "p/top/c", BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "p/top", false, false);
+	box_rename(&box, "p/top/c", "p/top/d");
+	rig_round(&r, 0);
+	box_oom(&box, "p/top/d");
+	rig_until(&r, EVENT_KILL, "p/top/d", 1);
+	box_rename(&box, "p/top", "p/pot");
+	box_oom(&box, "p/pot/d");
+	rig_until(&r, EVENT_KILL, "p/pot/d", 1);
+	box_rename(&box, "p", "q");
+	box_oom(&box, "q/pot/d");
+	rig_until(&r, EVENT_KILL, "q/pot/d", 1);
+	box_make(&box, "q/pot/e", BOX_LIMIT);
+	rig_round(&r, 100);
+	box_oom(&box, "q/pot/e");
+	rig_until(&r, EVENT_KILL, "q/pot/e", 1);
+	rig_settle(&r);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p/top/d", "p/top/d"), 1);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p/pot/d", "p/pot/d"), 1);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "q/pot/d", "q/pot/d"), 1);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "q/pot/e", "q/pot/e"), 1);
+	assert_int_equal(rig_count(&r, EVENT_GONE, NULL), 0);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+}
+
+/* The same name, another cgroup. */
+static void replaced(void **state)
+{
+	struct rig r;
+	uint64_t ids[2];
+
+	(void)state;
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, true);
+	for (int i = 0; i < 2; i++) {
+		box_make(&box, "c", BOX_LIMIT);
+		ids[i] = box_id(&box, "c");
+		rig_round(&r, 0);
+		box_oom(&box, "c");
+		rig_until(&r, EVENT_KILL, "c", (uint64_t)i + 1);
+		box_rmdir(&box, "c");
+	}
+	rig_settle(&r);
+	assert_true(ids[0] != ids[1]);
+	for (int i = 0; i < 2; i++)
+		for (int kind = 0; kind < EVENT_KIND_MAX; kind++) {
+			uint64_t n = 0;
+
+			for (const struct seen *s = r.first; s; s = s->next)
+				n += s->e->kind == (enum event_kind)kind &&
+				     s->e->cgroup_id == ids[i];
+			assert_int_equal(n, kind == EVENT_OOM || kind == EVENT_KILL ||
+						    kind == EVENT_GONE);
+		}
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+}
+
+/* A watch ends with its cgroup, after all that happened in it; the other watch goes on. */
+static void watched_tops_go(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	box_mkdir(&box, "p");
+	box_make(&box, "p/a", BOX_LIMIT);
+	box_make(&box, "p/b", BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "p/a", false, false);
+	rig_watch(&r, "p/b", false, false);
+	assert_int_equal(engine_watches(r.engine), 2);
+	box_oom(&box, "p/a");
+	box_rmdir(&box, "p/a");
+	rig_until(&r, EVENT_GONE, "p/a", 1);
+	assert_int_equal(engine_watches(r.engine), 1);
+	assert_int_equal(rig_count(&r, EVENT_OOM, "p/a"), 1);
+	assert_int_equal(r.last->e->kind, EVENT_GONE);
+	box_oom(&box, "p/b");
+	rig_until(&r, EVENT_KILL, "p/b", 1);
+	box_rmdir(&box, "p/b");
+	rig_until(&r, EVENT_GONE, "p/b", 1);
+	assert_int_equal(engine_watches(r.engine), 0);
+	rig_settle(&r);
+	rig_balanced(&r, EVENT_OOM);
+	while (r.source->ops->deadline(r.source) != UINT64_MAX)
+		rig_round(&r, 1000);
+	rig_close(&r);
+}
+
+/* A branch with ooms in each of its levels is removed at once. */
+static void a_branch_goes(void **state)
+{
+	static const char *const levels[] = { "a", "a/b", "a/b/c", "a/b/c/d" };
+	struct rig r;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		box_make(&box, levels[i], (size_t)(4 - i) * 3 * BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, true);
+	for (size_t i = 0; i < 4; i++)
+		box_oom(&box, levels[i]);
+	box_clear(&box, "a");
+	rig_settle(&r);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(rig_count(&r, EVENT_OOM, levels[i]) <= 1, 1);
+		assert_int_equal(rig_count(&r, EVENT_GONE, levels[i]), 1);
+	}
+	/* Each oom further up came at an unknown time before the removals: told or doubted. */
+	assert_true(rig_count(&r, EVENT_OOM, NULL) + balance_of(&r).kind[EVENT_OOM].unproven >= 4);
+	rig_close(&r);
+}
+
+/* Hundreds come and go beside it: only what happens is told. */
+static void in_a_storm(void **state)
+{
+	enum { MAKERS = 3, ROUNDS = 400 };
+	char path[64];
+	pid_t pid[MAKERS];
+	struct rig r;
+	int ooms = 0;
+
+	(void)state;
+	box_make(&box, "c", BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	fflush(NULL);
+	for (int m = 0; m < MAKERS; m++) {
+		pid[m] = fork();
+		assert_true(pid[m] >= 0);
+		for (int i = 0; pid[m] == 0 && i < ROUNDS; i++) {
+			snprintf(path, sizeof(path), "w%d-%d", m, i % 7);
+			box_mkdir(&box, path);
+			box_rmdir(&box, path);
+		}
+		if (pid[m] == 0)
+			_exit(0);
+	}
+	for (int m = 0; m < MAKERS;) {
+		int status;
+
+		box_oom(&box, "c");
+		ooms++;
+		rig_round(&r, 0);
+		while (m < MAKERS && waitpid(pid[m], &status, WNOHANG) > 0) {
+			assert_int_equal(status, 0);
+			m++;
+		}
+	}
+	rig_settle(&r);
+	print_message("%d cgroups came and went, %d ooms beside them\n", MAKERS * ROUNDS, ooms);
+	assert_int_equal(rig_count(&r, EVENT_OOM, "c"), ooms);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ooms);
+	assert_int_equal(rig_count(&r, EVENT_KILL, "c"), ooms);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), ooms);
+	rig_close(&r);
+}
+
+/* Nothing to do: nothing is waited for, and nobody wakes us. */
+static void at_rest(void **state)
+{
+	char path[64];
+	struct rig r;
+	uint64_t start;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "c%d", i);
+		box_make(&box, path, BOX_LIMIT);
+	}
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	box_oom(&box, "c7");
+	rig_until(&r, EVENT_KILL, "c7", 1);
+	rig_settle(&r);
+	while (r.source->ops->deadline(r.source) != UINT64_MAX)
+		rig_round(&r, 100);
+	/* kernel messages of others may wake us, and nothing else */
+	start = r.rounds;
+	for (uint64_t end = clock_boottime_ns() + 2 * NSEC_PER_SEC; clock_boottime_ns() < end;)
+		rig_round(&r, 1000);
+	print_message("%" PRIu64 " rounds in 2 s at rest, each waiting a second at most\n",
+		      r.rounds - start);
+	assert_true(r.source->ops->deadline(r.source) == UINT64_MAX);
+	rig_close(&r);
+}
+
+static int open_box(void **state)
+{
+	(void)state;
+	box_open(&box);
+	return 0;
+}
+
+static int clear_box(void **state)
+{
+	(void)state;
+	box_clear_all(&box);
+	return 0;
+}
+
+static int close_box(void **state)
+{
+	(void)state;
+	box_close(&box);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(found_as_they_appear, clear_box),
+		cmocka_unit_test_teardown(out_of_memory_before_it_is_found, clear_box),
+		cmocka_unit_test_teardown(removals_are_no_ooms, clear_box),
+		cmocka_unit_test_teardown(removed_unread, clear_box),
+		cmocka_unit_test_teardown(short_lived_one, clear_box),
+		cmocka_unit_test_teardown(short_lived_deep, clear_box),
+		cmocka_unit_test_teardown(short_lived_eight, clear_box),
+		cmocka_unit_test_teardown(removed_unread_on_the_whole_host, clear_box),
+		cmocka_unit_test_teardown(renamed, clear_box),
+		cmocka_unit_test_teardown(replaced, clear_box),
+		cmocka_unit_test_teardown(watched_tops_go, clear_box),
+		cmocka_unit_test_teardown(a_branch_goes, clear_box),
+		cmocka_unit_test_teardown(in_a_storm, clear_box),
+		cmocka_unit_test_teardown(at_rest, clear_box),
+	};
+
+	return cmocka_run_group_tests(tests, open_box, close_box);
+}

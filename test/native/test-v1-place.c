@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The v1 source on the real hierarchy: ooms and kills are told where they belong
+ */
+#include "cmocka_all.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "v1_box.h"
+
+static struct box box;
+
+/* At the first limit hit, all the way down from one cgroup to the next. */
+static void one_oom(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "a", BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	box_oom(&box, "a");
+	rig_until(&r, EVENT_OOM, "a", 1);
+	rig_until(&r, EVENT_KILL, "a", 1);
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), 1);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), 1);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "a", "a"), 1);
+	assert_int_equal(rig_count_limit(&r, EVENT_KILL, "a", "a"), 1);
+	assert_true(r.first->e->limit_bytes == BOX_LIMIT);
+	assert_true(r.first->e->cgroup_id == box_id(&box, "a"));
+	assert_false(r.first->e->limit_or_above);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_rmdir(&box, "a");
+}
+
+/* 1,000 cgroups in 20 branches, an oom in each, one after the other. */
+static void a_thousand(void **state)
+{
+	enum { BRANCHES = 20, LEAVES = 50 };
+	char path[64];
+	struct rig r;
+	uint64_t start;
+
+	(void)state;
+	box_mkdir(&box, "t");
+	for (int i = 0; i < BRANCHES; i++) {
+		snprintf(path, sizeof(path), "t/b%d", i);
+		box_mkdir(&box, path);
+		for (int j = 0; j < LEAVES; j++) {
+			snprintf(path, sizeof(path), "t/b%d/c%d", i, j);
+			box_make(&box, path, BOX_LIMIT);
+		}
+	}
+	rig_open(&r, &box);
+	rig_watch(&r, "t", false, false);
+	start = clock_boottime_ns();
+	for (int i = 0; i < BRANCHES * LEAVES; i++) {
+		snprintf(path, sizeof(path), "t/b%d/c%d", i * 7 % BRANCHES, i / BRANCHES);
+		box_oom(&box, path);
+		rig_round(&r, 0);
+	}
+	start = clock_boottime_ns() - start;
+	rig_settle(&r);
+	for (int i = 0; i < BRANCHES; i++)
+		for (int j = 0; j < LEAVES; j++) {
+			snprintf(path, sizeof(path), "t/b%d/c%d", i, j);
+			assert_int_equal(rig_count_limit(&r, EVENT_OOM, path, path), 1);
+			assert_int_equal(rig_count(&r, EVENT_KILL, path), 1);
+		}
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), BRANCHES * LEAVES);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), BRANCHES * LEAVES);
+	print_message("%d ooms in %d cgroups, %" PRIu64 " ms: all placed\n", BRANCHES * LEAVES,
+		      BRANCHES * LEAVES, start / 1000000);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "t");
+}
+
+/* The limit is the parent's, the victims are in its children. */
+static void limit_above(void **state)
+{
+	enum { ROUNDS = 30 };
+	char path[64];
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "p", BOX_LIMIT);
+	box_mkdir(&box, "p/m");
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "p/m/c%d", i);
+		box_mkdir(&box, path);
+	}
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(path, sizeof(path), "p/m/c%d", i % 3);
+		box_oom(&box, path);
+		rig_until(&r, EVENT_KILL, path, (uint64_t)i / 3 + 1);
+	}
+	rig_settle(&r);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p", "p"), ROUNDS);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ROUNDS);
+	assert_int_equal(rig_count_limit(&r, EVENT_KILL, NULL, "p"), ROUNDS);
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "p/m/c%d", i);
+		assert_int_equal(rig_count(&r, EVENT_KILL, path), ROUNDS / 3);
+	}
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+static void wait_all(const pid_t *pid, int n, struct rig *r)
+{
+	for (int i = 0; i < n; i++) {
+		assert_true(hog_killed(pid[i]));
+		rig_round(r, 0);
+	}
+}
+
+/* Eight at once, each in a cgroup with a limit of its own. */
+static void eight_beside_each_other(void **state)
+{
+	enum { EIGHT = 8, ROUNDS = 10 };
+	char path[64];
+	pid_t pid[EIGHT];
+	struct rig r;
+
+	(void)state;
+	box_mkdir(&box, "p");
+	for (int i = 0; i < EIGHT; i++) {
+		snprintf(path, sizeof(path), "p/c%d", i);
+		box_make(&box, path, BOX_LIMIT);
+	}
+	rig_open(&r, &box);
+	rig_watch(&r, "p", false, false);
+	for (int k = 0; k < ROUNDS; k++) {
+		for (int i = 0; i < EIGHT; i++) {
+			snprintf(path, sizeof(path), "p/c%d", i);
+			pid[i] = hog_start(&box, path, 16 * BOX_LIMIT);
+		}
+		wait_all(pid, EIGHT, &r);
+	}
+	rig_settle(&r);
+	for (int i = 0; i < EIGHT; i++) {
+		snprintf(path, sizeof(path), "p/c%d", i);
+		assert_int_equal(rig_count(&r, EVENT_OOM, path), ROUNDS);
+		assert_int_equal(rig_count(&r, EVENT_KILL, path), ROUNDS);
+	}
+	assert_int_equal(rig_count(&r, EVENT_OOM, "p"), 0);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+/* Eight at once at one limit: many more ooms than kills, in few events, and none anywhere else. */
+static void eight_at_one_limit(void **state)
+{
+	enum { EIGHT = 8 };
+	uint64_t ooms, kills = 0, events = 0;
+	char path[64];
+	pid_t pid[EIGHT];
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "p", 2 * BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "p", false, false);
+	for (int i = 0; i < EIGHT; i++) {
+		snprintf(path, sizeof(path), "p/c%d", i);
+		box_mkdir(&box, path);
+		pid[i] = hog_start(&box, path, 14 * BOX_LIMIT);
+	}
+	for (int i = 0; i < EIGHT; i++) {
+		(void)hog_killed(pid[i]);
+		rig_round(&r, 0);
+	}
+	rig_settle(&r);
+	ooms = rig_count(&r, EVENT_OOM, "p");
+	for (int i = 0; i < EIGHT; i++) {
+		snprintf(path, sizeof(path), "p/c%d", i);
+		kills += box_key(&box, path, "memory.oom_control", "oom_kill");
+		assert_int_equal(rig_count(&r, EVENT_OOM, path), 0);
+		assert_int_equal(rig_count(&r, EVENT_KILL, path),
+				 box_key(&box, path, "memory.oom_control", "oom_kill"));
+	}
+	for (const struct seen *s = r.first; s; s = s->next)
+		events += s->e->kind == EVENT_OOM;
+	print_message("%" PRIu64 " ooms and %" PRIu64 " kills at one limit, in %" PRIu64
+		      " oom events\n",
+		      ooms, kills, events);
+	assert_true(ooms >= 1 && kills >= 1);
+	rig_balanced(&r, EVENT_KILL);
+	rig_balanced(&r, EVENT_OOM);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+/* A watch on a child alone: the limit above it is not its business, the kill is. */
+static void limit_outside_of_the_watch(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "p", BOX_LIMIT);
+	box_mkdir(&box, "p/c");
+	rig_open(&r, &box);
+	rig_watch(&r, "p/c", false, false);
+	box_oom(&box, "p/c");
+	rig_until(&r, EVENT_KILL, "p/c", 1);
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), 0);
+	assert_int_equal(rig_count_limit(&r, EVENT_KILL, "p/c", "p"), 1);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+/* A watch on one cgroup alone: the ones below it are not its business. */
+static void one_cgroup_alone(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "p", 4 * BOX_LIMIT);
+	box_make(&box, "p/c", BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "p", true, false);
+	box_oom(&box, "p/c");
+	box_oom(&box, "p");
+	rig_until(&r, EVENT_KILL, "p", 1);
+	box_make(&box, "p/d", BOX_LIMIT);
+	box_oom(&box, "p/d");
+	rig_settle(&r);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p", "p"), 1);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), 1);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), 1);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+/* What was before a watch is not told to it, and what it shares with another is told once. */
+static void watches_come_and_go(void **state)
+{
+	struct rig r;
+	uint64_t inner;
+
+	(void)state;
+	box_mkdir(&box, "p");
+	box_make(&box, "p/c", BOX_LIMIT);
+	box_oom(&box, "p/c");
+	rig_open(&r, &box);
+	inner = rig_watch(&r, "p/c", false, false);
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL) + rig_count(&r, EVENT_OOM, NULL), 0);
+	box_oom(&box, "p/c");
+	rig_watch(&r, "p", false, false);
+	box_oom(&box, "p/c");
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_OOM, "p/c"), 2);
+	assert_int_equal(rig_count(&r, EVENT_KILL, "p/c"), 2);
+	assert_int_equal(r.source->ops->detach(r.source, inner), 0);
+	assert_int_equal(r.source->ops->detach(r.source, inner), -ENOENT);
+	assert_int_equal(engine_watch_remove(r.engine, inner), 0);
+	box_oom(&box, "p/c");
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_OOM, "p/c"), 3);
+	assert_int_equal(rig_count(&r, EVENT_KILL, "p/c"), 3);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+static void paused(void **state)
+{
+	struct rig r;
+	pid_t pid;
+
+	(void)state;
+	box_make(&box, "p", BOX_LIMIT);
+	box_mkdir(&box, "p/c");
+	assert_int_equal(box_write(&box, "p", "memory.oom_control", "1"), 0);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	pid = hog_start(&box, "p/c", 4 * BOX_LIMIT);
+	rig_until(&r, EVENT_PAUSED, "p", 1);
+	assert_int_equal(rig_count(&r, EVENT_OOM, "p"), 1);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), 0);
+	rig_settle(&r);
+	assert_int_equal(box_write(&box, "p", "memory.oom_control", "0"), 0);
+	assert_true(hog_killed(pid));
+	rig_until(&r, EVENT_KILL, "p/c", 1);
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_OOM, "p"), 2);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), 2);
+	assert_int_equal(rig_count(&r, EVENT_PAUSED, NULL), 1);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+/* A pause that was there before the watch is not told; what follows it is. */
+static void paused_before(void **state)
+{
+	struct rig r;
+	pid_t pid;
+
+	(void)state;
+	box_make(&box, "p", BOX_LIMIT);
+	box_make(&box, "p/c", 16 * BOX_LIMIT);
+	assert_int_equal(box_write(&box, "p", "memory.oom_control", "1"), 0);
+	pid = hog_start(&box, "p/c", 4 * BOX_LIMIT);
+	while (!box_key(&box, "p", "memory.oom_control", "under_oom"))
+		;
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	while (r.source->ops->deadline(r.source) != UINT64_MAX)
+		rig_round(&r, 100); /* until it is known to be a pause */
+	assert_null(r.first);
+	assert_int_equal(box_write(&box, "p", "memory.oom_control", "0"), 0);
+	assert_true(hog_killed(pid));
+	rig_until(&r, EVENT_KILL, "p/c", 1);
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_OOM, "p"), 1);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), 1);
+	assert_int_equal(rig_count(&r, EVENT_PAUSED, NULL), 0);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+/* The other limit, of memory and swap together: the same cgroup, and memory.limit_in_bytes is told. */
+static void memory_and_swap(void **state)
+{
+	char text[32];
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "p", BOX_LIMIT);
+	snprintf(text, sizeof(text), "%zu", BOX_LIMIT);
+	if (box_write(&box, "p", "memory.memsw.limit_in_bytes", text) < 0) {
+		box_clear(&box, "p");
+		print_message("skipped: no swap accounting here\n");
+		skip();
+	}
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	box_oom(&box, "p");
+	rig_until(&r, EVENT_KILL, "p", 1);
+	rig_settle(&r);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p", "p"), 1);
+	assert_true(r.first->e->limit_bytes == BOX_LIMIT);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+/* Before 5.11: a parent with use_hierarchy=0 neither limits nor signals its children. */
+static void flat(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "p", BOX_LIMIT);
+	if (box_write(&box, "p", "memory.use_hierarchy", "0") < 0) {
+		box_clear(&box, "p");
+		print_message("skipped: every v1 cgroup is hierarchical here\n");
+		skip();
+	}
+	box_make(&box, "p/c", BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "p", false, false);
+	for (int i = 0; i < 5; i++) {
+		box_oom(&box, "p");
+		box_oom(&box, "p/c");
+		rig_round(&r, 0);
+	}
+	rig_settle(&r);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p", "p"), 5);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p/c", "p/c"), 5);
+	assert_int_equal(rig_count(&r, EVENT_KILL, "p"), 5);
+	assert_int_equal(rig_count(&r, EVENT_KILL, "p/c"), 5);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	box_clear(&box, "p");
+}
+
+static int open_box(void **state)
+{
+	(void)state;
+	box_open(&box);
+	return 0;
+}
+
+static int clear_box(void **state)
+{
+	(void)state;
+	box_clear_all(&box);
+	return 0;
+}
+
+static int close_box(void **state)
+{
+	(void)state;
+	box_close(&box);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(one_oom, clear_box),
+		cmocka_unit_test_teardown(a_thousand, clear_box),
+		cmocka_unit_test_teardown(limit_above, clear_box),
+		cmocka_unit_test_teardown(eight_beside_each_other, clear_box),
+		cmocka_unit_test_teardown(eight_at_one_limit, clear_box),
+		cmocka_unit_test_teardown(limit_outside_of_the_watch, clear_box),
+		cmocka_unit_test_teardown(one_cgroup_alone, clear_box),
+		cmocka_unit_test_teardown(watches_come_and_go, clear_box),
+		cmocka_unit_test_teardown(paused, clear_box),
+		cmocka_unit_test_teardown(paused_before, clear_box),
+		cmocka_unit_test_teardown(memory_and_swap, clear_box),
+		cmocka_unit_test_teardown(flat, clear_box),
+	};
+
+	return cmocka_run_group_tests(tests, open_box, close_box);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The v1 source on the real hierarchy with less than it would like to have: rights, descriptors,
+ * inotify watches
+ */
+#include "cmocka_all.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "v1_box.h"
+
+#define NOBODY 65534
+
+static struct box box;
+
+static struct balance balance_of(const struct rig *r)
+{
+	struct balance b = { 0 };
+
+	r->source->ops->balance(r->source, &b);
+	return b;
+}
+
+static bool anybody_may_register(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(box_path(&box, "", "cgroup.event_control"), &st), 0);
+	return st.st_mode & 0002;
+}
+
+/* Who may only read: kills are found by looking once a second, and what is not seen is said. */
+static void as_nobody(void **state)
+{
+	struct source_probe probe;
+	bool may = anybody_may_register();
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "a", BOX_LIMIT);
+	box_make(&box, "b", BOX_LIMIT);
+	box_oom(&box, "a");
+	assert_int_equal(seteuid(NOBODY), 0);
+	rig_open(&r, &box);
+	assert_int_equal(source_v1_eventfd.probe(&box.host, &probe), 0);
+	assert_true(probe.usable);
+	assert_true(may == !probe.why);
+	rig_watch(&r, "", false, false);
+	assert_true(may == !r.source->ops->notice(r.source));
+	assert_int_equal(seteuid(0), 0);
+	box_oom(&box, "a");
+	box_make(&box, "c", BOX_LIMIT);
+	box_oom(&box, "b");
+	box_oom(&box, "c");
+	assert_int_equal(seteuid(NOBODY), 0);
+	rig_until(&r, EVENT_KILL, "a", 1);
+	rig_until(&r, EVENT_KILL, "b", 1);
+	rig_until(&r, EVENT_KILL, "c", 1);
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), 3);
+	rig_balanced(&r, EVENT_KILL);
+	if (may)
+		assert_int_equal(rig_count(&r, EVENT_OOM, "a") + rig_count(&r, EVENT_OOM, "b"), 2);
+	else
+		assert_int_equal(rig_count_limit(&r, EVENT_KILL, NULL, NULL), 3);
+	assert_true(may == !(balance_of(&r).reasons & UNPROVEN_V1_POLLED));
+	assert_true(may || balance_of(&r).kind[EVENT_OOM].unproven == UINT64_MAX);
+	rig_close(&r);
+	assert_int_equal(seteuid(0), 0);
+	print_message("uid %d may %s\n", NOBODY, may ? "register" : "only read");
+}
+
+/* The end of a cgroup that is only looked at. */
+static void gone_as_nobody(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "a", BOX_LIMIT);
+	assert_int_equal(seteuid(NOBODY), 0);
+	rig_open(&r, &box);
+	rig_watch(&r, "a", false, false);
+	rig_watch(&r, "", false, true);
+	assert_int_equal(seteuid(0), 0);
+	box_rmdir(&box, "a");
+	rig_until(&r, EVENT_GONE, "a", 1);
+	assert_int_equal(engine_watches(r.engine), 1);
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_GONE, NULL), 1);
+	rig_close(&r);
+}
+
+static void no_right_to_look(void **state)
+{
+	struct cgroup_at at = CGROUP_AT_NULL;
+	struct source_target t = { .cookie = 1, .at = &at };
+	struct rig r;
+
+	(void)state;
+	box_mkdir(&box, "a");
+	assert_int_equal(chmod(box_path(&box, "a", "memory.oom_control"), 0600), 0);
+	assert_int_equal(cgroup_host_resolve(&box.host, box_path(&box, "a", ""), &at), 0);
+	assert_int_equal(seteuid(NOBODY), 0);
+	rig_open(&r, &box);
+	assert_int_equal(r.source->ops->attach(r.source, &t), -EACCES);
+	rig_close(&r);
+	assert_int_equal(seteuid(0), 0);
+	cgroup_at_close(&at);
+}
+
+/* A watch of what was removed meanwhile. */
+static void gone_before_it_is_watched(void **state)
+{
+	struct cgroup_at at = CGROUP_AT_NULL;
+	struct source_target t = { .cookie = 1, .at = &at };
+	struct rig r;
+
+	(void)state;
+	box_mkdir(&box, "a");
+	assert_int_equal(cgroup_host_resolve(&box.host, box_path(&box, "a", ""), &at), 0);
+	rig_open(&r, &box);
+	box_rmdir(&box, "a");
+	assert_int_equal(r.source->ops->attach(r.source, &t), -ENODEV);
+	box_mkdir(&box, "a");
+	assert_int_equal(r.source->ops->attach(r.source, &t), -ENODEV);
+	assert_int_equal(r.source->ops->detach(r.source, 1), -ENOENT);
+	rig_watch(&r, "a", false, false);
+	rig_close(&r);
+	cgroup_at_close(&at);
+}
+
+static rlim_t limit_descriptors(rlim_t n)
+{
+	struct rlimit rl;
+	rlim_t old;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &rl), 0);
+	old = rl.rlim_cur;
+	rl.rlim_cur = n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rl), 0);
+	return old;
+}
+
+static void make_many(int n)
+{
+	char path[32];
+
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "c%d", i);
+		box_make(&box, path, BOX_LIMIT);
+	}
+}
+
+/* An oom in each third of the cgroups, and in one made later. */
+static uint64_t oom_in_many(struct rig *r, int n)
+{
+	char path[32];
+	uint64_t ooms = 0;
+
+	for (int i = 0; i < n; i += 3, ooms++) {
+		snprintf(path, sizeof(path), "c%d", i);
+		box_oom(&box, path);
+		rig_round(r, 0);
+	}
+	box_make(&box, "late", BOX_LIMIT);
+	rig_round(r, 0);
+	box_oom(&box, "late");
+	rig_settle(r);
+	for (int i = 0; i < n; i += 3) {
+		snprintf(path, sizeof(path), "c%d", i);
+		assert_int_equal(rig_count(r, EVENT_KILL, path), 1);
+	}
+	assert_int_equal(rig_count(r, EVENT_KILL, "late"), 1);
+	return ooms + 1;
+}
+
+/* Not two descriptors for each, but one: all is told. */
+static void few_descriptors(void **state)
+{
+	enum { CGROUPS = 60 };
+	rlim_t old = limit_descriptors(64 + CGROUPS + 30);
+	uint64_t ooms;
+	struct rig r;
+
+	(void)state;
+	make_many(CGROUPS);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	assert_non_null(r.source->ops->notice(r.source));
+	ooms = oom_in_many(&r, CGROUPS);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ooms);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), ooms);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	limit_descriptors(old);
+}
+
+/* Not even one for each: kills are complete, ooms are not, and that is said. */
+static void too_few_descriptors(void **state)
+{
+	enum { CGROUPS = 60 };
+	rlim_t old = limit_descriptors(64 + CGROUPS / 2);
+	uint64_t ooms;
+	struct rig r;
+
+	(void)state;
+	make_many(CGROUPS);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	assert_non_null(r.source->ops->notice(r.source));
+	ooms = oom_in_many(&r, CGROUPS);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), ooms);
+	assert_true(rig_count(&r, EVENT_OOM, NULL) < ooms);
+	rig_balanced(&r, EVENT_KILL);
+	assert_true(balance_of(&r).kind[EVENT_OOM].unproven == UINT64_MAX);
+	assert_true(balance_of(&r).reasons & UNPROVEN_UNREADABLE);
+	rig_close(&r);
+	limit_descriptors(old);
+}
+
+/* The program itself has taken all that there are. */
+static void no_descriptors(void **state)
+{
+	enum { CGROUPS = 20, HELD = 400 };
+	rlim_t old = limit_descriptors(200);
+	int held[HELD], n = 0;
+	uint64_t ooms;
+	struct rig r;
+
+	(void)state;
+	make_many(CGROUPS);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	/* all but a few, with which the test itself works */
+	while (n < HELD && (held[n] = fcntl(r.epoll_fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+		n++;
+	for (int i = 0; i < 3; i++)
+		fd_close(held[--n]);
+	box_make(&box, "new", BOX_LIMIT);
+	rig_round(&r, 0);
+	ooms = oom_in_many(&r, CGROUPS);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), ooms);
+	rig_balanced(&r, EVENT_KILL);
+	while (n > 0)
+		fd_close(held[--n]);
+	rig_close(&r);
+	limit_descriptors(old);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+}
+
+/* In a user namespace of our own, whose limit of inotify watches is ours to set. */
+static bool limit_inotify(const char *watches)
+{
+	if (unshare(CLONE_NEWUSER) < 0)
+		return false;
+	write_file("/proc/self/setgroups", "deny");
+	write_file("/proc/self/uid_map", "0 0 1");
+	write_file("/proc/self/gid_map", "0 0 1");
+	write_file("/proc/sys/user/max_inotify_watches", watches);
+	return true;
+}
+
+/* Cgroups below a directory that is not under inotify are found by listing it now and then. */
+static void few_inotify_watches(void **state)
+{
+	enum { CGROUPS = 20 };
+	struct rig r;
+	char path[64];
+
+	(void)state;
+	make_many(CGROUPS);
+	if (!limit_inotify("6")) {
+		print_message("skipped: no user namespaces here\n");
+		skip();
+	}
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	assert_non_null(r.source->ops->notice(r.source));
+	for (int i = 0; i < CGROUPS; i += 4) {
+		snprintf(path, sizeof(path), "c%d/new", i);
+		box_make(&box, path, BOX_LIMIT / 2);
+	}
+	for (uint64_t end = clock_boottime_ns() + 2 * NSEC_PER_SEC; clock_boottime_ns() < end;)
+		rig_round(&r, 100);
+	for (int i = 0; i < CGROUPS; i += 4) {
+		snprintf(path, sizeof(path), "c%d/new", i);
+		box_oom(&box, path);
+		rig_until(&r, EVENT_KILL, path, 1);
+		assert_int_equal(rig_count_limit(&r, EVENT_OOM, path, path), 1);
+	}
+	box_make(&box, "c1/at-the-end", BOX_LIMIT / 2);
+	box_oom(&box, "c1/at-the-end");
+	rig_settle(&r);
+	assert_int_equal(rig_count(&r, EVENT_KILL, "c1/at-the-end"), 1);
+	/* kills outside, by others, cannot be told from kills in what was never seen */
+	assert_true(balance_of(&r).kind[EVENT_KILL].counted ==
+		    balance_of(&r).kind[EVENT_KILL].reported);
+	rig_close(&r);
+}
+
+static int open_box(void **state)
+{
+	(void)state;
+	box_open(&box);
+	if (geteuid() != 0) {
+		printf("skipped: not root\n");
+		exit(77);
+	}
+	return 0;
+}
+
+static int clear_box(void **state)
+{
+	(void)state;
+	(void)seteuid(0);
+	box_clear_all(&box);
+	return 0;
+}
+
+static int close_box(void **state)
+{
+	(void)state;
+	box_close(&box);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(as_nobody, clear_box),
+		cmocka_unit_test_teardown(gone_as_nobody, clear_box),
+		cmocka_unit_test_teardown(no_right_to_look, clear_box),
+		cmocka_unit_test_teardown(gone_before_it_is_watched, clear_box),
+		cmocka_unit_test_teardown(few_descriptors, clear_box),
+		cmocka_unit_test_teardown(too_few_descriptors, clear_box),
+		cmocka_unit_test_teardown(no_descriptors, clear_box),
+		/* the last: what it changes stays */
+		cmocka_unit_test_teardown(few_inotify_watches, clear_box),
+	};
+
+	return cmocka_run_group_tests(tests, open_box, close_box);
+}
