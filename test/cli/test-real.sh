@@ -129,10 +129,17 @@ ok 'an odd name in JSON' has out '/a\\x09\"\\x5c\\x1b[31m\\xffè"'
 ok 'an odd name in JSON: one line' lines out 1
 
 mkdir "$scratch/top" "$scratch/top/below"
-start watch --json --kinds=gone "$scratch/top"
+mkfifo events
+exec 6<>events # opens without a writer, and must not be kept, or the end is never seen
+STDOUT=events start watch --json --kinds=gone "$scratch/top"
+exec 7<events 6<&-
 await ready
 rmdir "$scratch/top/below"
+IFS= read -r line <&7
+printf '%s\n' "$line" >out
 rmdir "$scratch/top"
+cat <&7 >>out
+exec 7<&-
 finish
 ok 'all removals' [ "$(grep -c '"kind":"gone"' out)" -eq 2 ]
 
