@@ -428,7 +428,7 @@ static void later_events_wait_or_are_told_once(void **state)
 	}
 }
 
-/* The second look takes the counter of the first: what came since may still be on its way down. */
+/* What dies while the second look is being taken is not in its counter: the next look has it. */
 static void second_look_leaves_later_events_alone(void **state)
 {
 	static const struct trigger trigger = { SIM_LIST, "/t", NULL, short_life_of_c, 0 };
@@ -446,6 +446,22 @@ static void second_look_leaves_later_events_alone(void **state)
 	expect(f, "/t", EVENT_KILL, 2, REMOVED);
 	expect_none(f);
 	expect_balance(f, EVENT_KILL, 4);
+}
+
+/* Kills that go on in what lives do not put off those in what is gone. */
+static void a_steady_flow_hides_no_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	short_life_of_c(f);
+	pass(f, t);
+	happen(f, "/t/b", EVENT_KILL, 5);
+	pass(f, t);
+	resolve(f, t);
+	expect(f, "/t/b", EVENT_KILL, 5, PLACED);
+	expect(f, "/t", EVENT_KILL, 2, REMOVED);
+	expect_none(f);
 }
 
 /* Nothing is concluded from a walk in which something could not be read. */
@@ -532,6 +548,7 @@ int main(void)
 		T(removed_after_its_own_was_told),
 		cmocka_unit_test(later_events_wait_or_are_told_once),
 		T(second_look_leaves_later_events_alone),
+		T(a_steady_flow_hides_no_rest),
 		cmocka_unit_test(a_child_that_cannot_be_read_now_is_not_gone),
 		cmocka_unit_test(tells_what_it_may_not_read_unplaced),
 	};

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck source=/dev/null
+# shellcheck source=/dev/null disable=SC3045
+# (busybox's ulimit knows -S and -H)
 #
 # What may go wrong around a watch, on a real v2 kernel: too few descriptors, no rights, a controller
 # switched off and on, memory.max lowered below usage, memory_localevents, memory running out globally.

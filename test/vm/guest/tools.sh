@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=dash
 # The workload tools do what the tests that use them rely on.
-# shellcheck source=test/vm/guest/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . /t/lib.sh
 
 v=--$OOMN_VM_MEMORY
