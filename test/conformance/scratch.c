@@ -279,15 +279,26 @@ void hog_syscall(void)
 			_exit(1);
 }
 
-void hog_lazyfree(void)
+static void lazyfree(char *p)
 {
-	char *p = map(2 * SCRATCH_LIMIT);
-
 	for (size_t i = 0; i < 2 * SCRATCH_LIMIT; i += 64 * PAGE) {
 		touch(p + i, 64 * PAGE);
 		if (madvise(p + i, 64 * PAGE, MADV_FREE) < 0)
 			_exit(1);
 	}
+}
+
+void hog_lazyfree(void)
+{
+	lazyfree(map(2 * SCRATCH_LIMIT));
+}
+
+void hog_lazyfree_for_ever(void)
+{
+	char *p = map(2 * SCRATCH_LIMIT);
+
+	for (;;)
+		lazyfree(p);
 }
 
 void hog_nothing(void)
