@@ -202,7 +202,7 @@ int main(int argc, char **argv)
 	scratch_open(&s, NULL);
 	if (!s.v2) {
 		scratch_close(&s);
-		skip("no cgroup v2 with memory here");
+		skip_all("no cgroup v2 with memory here");
 	}
 	scratch_make(&s, "m", false);
 	scratch_limit(&s, "m", SCRATCH_LIMIT);

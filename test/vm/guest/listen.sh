@@ -27,6 +27,7 @@ conform() {
 }
 
 try 'signalling an eventfd' /listen/test-sink-eventfd
+try 'misuse, and lack of memory' /listen/test-listen
 try 'the library conforms' conform
 try 'the kernel conforms' conform --kernel
 try 'the library on v2' /listen/listen-live --machine
