@@ -75,11 +75,12 @@ void recounts_book(struct account *a, const struct ledger_report *report)
 void recounts_inherit(const struct account *a)
 {
 	const struct recounts *from = &a->recounts;
-	uint64_t looked_ns = account_looked(a);
 	struct recounts *to;
+	uint64_t looked_ns;
 
-	if (!a->parent)
+	if (!a->parent || (from->groups.n == 0 && from->dead_groups.n == 0 && from->ooms.n == 0))
 		return;
+	looked_ns = account_looked(a); /* climbs: not for each of thousands */
 	to = &a->parent->recounts;
 	if (recent_at(&from->groups, looked_ns) > 0)
 		recent_add(&to->dead_groups, &from->groups, account_looked(a->parent));
