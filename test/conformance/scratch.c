@@ -24,7 +24,8 @@
 
 #define PAGE 4096
 
-noreturn static void end(int status, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) noreturn static void end(int status, const char *format,
+							       va_list args)
 {
 	vfprintf(stdout, format, args);
 	fputc('\n', stdout);
