@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/recount.h"
 
+#include <assert.h>
+
 #include "core/account.h"
 
 /*
@@ -43,6 +45,7 @@ uint64_t recounts_possible(const struct account *a, const struct ledger_report *
 	uint64_t looked_ns = account_looked(a);
 	uint64_t n = hints->untold;
 
+	assert(a);
 	for (const struct account *at = a; at; at = at->parent)
 		n += recent_at(&at->recounts.groups, looked_ns);
 	if (report->removed || report->unplaced)
