@@ -234,9 +234,10 @@ static uint64_t proven_total(const struct account *top, unsigned kind)
 {
 	uint64_t told = top->reported.n[kind];
 
-	if (told < top->top->total.n[kind])
+	/* Signed, as an account may begin below 0: a joined top had run ahead of this one. */
+	if ((int64_t)(told - top->top->total.n[kind]) < 0)
 		return top->top->total.n[kind];
-	if (told > top->top->sealed.n[kind])
+	if ((int64_t)(told - top->top->sealed.n[kind]) > 0)
 		return top->top->sealed.n[kind];
 	return told;
 }
