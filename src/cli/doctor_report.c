@@ -117,14 +117,13 @@ static void note_absence(struct doctor_report *r)
 static void note_v1(struct doctor_report *r)
 {
 	const struct facts *f = r->facts;
+	const char *restricted = r->sources[1].why;
 
-	if (f->event_control_writable == FACT_YES)
+	if (restricted)
+		note(r, DOCTOR_LIMIT, "polled", restricted);
+	else
 		note(r, DOCTOR_INFO, "before_the_kill",
 		     "OOMs are seen as they happen, most of them before the victim is dead");
-	else
-		note(r, DOCTOR_LIMIT, "polled",
-		     "OOMs are not seen, and kills only when the counters are next looked at: "
-		     "cgroup.event_control may not be written");
 	if (f->use_hierarchy == FACT_NO)
 		note(r, DOCTOR_INFO, "use_hierarchy",
 		     "memory.use_hierarchy is 0: the limit of a cgroup does not hold for those "

@@ -177,6 +177,8 @@ static int add_v2(const struct page *p)
 		r = add_fact(p, "memory.events", f->counters_readable, "readable", "not readable");
 	if (r == 0)
 		r = add(p, "memory_localevents", p->r->host->v2.local_events ? "on" : "off");
+	if (f->counters_exist == FACT_NO)
+		return r; /* nothing to look at */
 	if (r == 0 && f->oom_group == FACT_YES)
 		r = add_fact(p, "memory.oom.group", f->oom_group_kill,
 			     "yes, group kills are counted", "yes, group kills are not counted");

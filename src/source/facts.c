@@ -191,12 +191,6 @@ static bool look_at_v2_cgroup(struct look *l, struct facts *f, int fd)
 	return true;
 }
 
-static void dir_closep(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 /* The first child of the visible root that has memory files stands for all. */
 static void look_at_v2_children(struct look *l, struct facts *f)
 {
