@@ -215,6 +215,39 @@ static void top_unlink(struct top *t)
 	top_free(t);
 }
 
+/*
+ * The tops below a new one are part of its tree now, or have counted nothing yet, and need no
+ * descriptor of their own any more. Only one that is gone is still judged by its own parent.
+ */
+static void drop_covered(struct top *over)
+{
+	struct v2_source *v2 = v2_of_top(over);
+	struct top *t, *tmp;
+	bool news;
+
+	DL_FOREACH_SAFE (v2->tops, t, tmp) {
+		if (t == over || !v2_top_covers(over, t->path))
+			continue;
+		if (t->account && account_parent(t->account))
+			t->account = NULL;
+		else if (t->account &&
+			 ledger_top_news(v2->ledger, t->account, &news) == LEDGER_E_GONE)
+			continue;
+		v2_top_close(t);
+	}
+}
+
+/* Another top tells what happens here. */
+static bool covered(const struct top *t)
+{
+	const struct top *over;
+
+	DL_FOREACH (v2_of_top(t)->tops, over)
+		if (over != t && over->state == TOP_LIVE && v2_top_covers(over, t->path))
+			return true;
+	return false;
+}
+
 int v2_top_open(struct v2_source *v2, const struct v2_top_args *args, struct top **ret)
 {
 	struct top *t = top_new(v2, args);
@@ -229,6 +262,7 @@ int v2_top_open(struct v2_source *v2, const struct v2_top_args *args, struct top
 		top_unlink(t);
 		return r == LEDGER_E_AGAIN ? -EAGAIN : r;
 	}
+	drop_covered(t);
 	if (ret)
 		*ret = t;
 	return 0;
@@ -407,6 +441,10 @@ static int finish(struct top *t, uint64_t now_ns)
 		return r == -ENOMEM ? 0 : r;
 	}
 	if (v2_tree_open(v2->s.host->v2.root_fd, t->path, t->id, &dir) == 0) {
+		if (covered(t)) {
+			v2_top_close(t);
+			return 0;
+		}
 		t->state = TOP_DORMANT;
 		t->judge_ns = 0;
 		return v2_top_check(t, now_ns); /* memory may be on again already */
