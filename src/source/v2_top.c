@@ -440,8 +440,7 @@ static int run_live(struct top *t, uint64_t now_ns)
 
 	if (ledger_due(v2_of_top(t)->ledger, t->account) <= now_ns)
 		return resolve(t, now_ns);
-	if ((t->again_ns != 0 && t->again_ns <= now_ns) ||
-	    (t->pace.wanted && t->pace.walk_ns <= now_ns))
+	if ((t->again_ns != 0 && t->again_ns <= now_ns) || pace_due(&t->pace) <= now_ns)
 		return walk(t, now_ns);
 	if (t->reread.due_ns <= now_ns || (t->poll_ns != 0 && t->poll_ns <= now_ns)) {
 		r = look(t, now_ns, &news);
@@ -460,7 +459,7 @@ static void run_guard(struct top *t, uint64_t now_ns)
 	if (t->guard.refresh_ns == 0 || t->guard.refresh_ns > now_ns)
 		return;
 	if (!pace_may_walk(&t->guard.pace, now_ns)) {
-		t->guard.refresh_ns = t->guard.pace.walk_ns;
+		t->guard.refresh_ns = pace_free(&t->guard.pace);
 		return;
 	}
 	cpu = clock_thread_ns();
@@ -498,12 +497,12 @@ uint64_t v2_top_due(const struct top *t)
 	if (t->reread.due_ns < due)
 		due = t->reread.due_ns;
 	at = ledger_due(v2_of_top(t)->ledger, t->account);
-	if (at < t->pace.walk_ns)
-		at = t->pace.walk_ns; /* a second look is a walk: it waits for its share, too */
+	if (at < pace_free(&t->pace))
+		at = pace_free(&t->pace); /* a second look is a walk: it waits for its share, too */
 	if (at < due && ledger_due(v2_of_top(t)->ledger, t->account) != UINT64_MAX)
 		due = at;
 	if (t->again_ns != 0 && t->again_ns < due)
-		due = t->again_ns < t->pace.walk_ns ? t->pace.walk_ns : t->again_ns;
+		due = t->again_ns < pace_free(&t->pace) ? pace_free(&t->pace) : t->again_ns;
 	if (t->poll_ns != 0 && t->poll_ns < due)
 		due = t->poll_ns;
 	if (t->guard.refresh_ns != 0 && t->guard.refresh_ns < due)

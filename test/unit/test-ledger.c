@@ -3,6 +3,7 @@
 #include "ledger_fixture.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- where events are told ---- */
 
@@ -44,6 +45,28 @@ static void places_what_lives(void **state)
 	}
 	expect_balance(f, EVENT_KILL, 23);
 	expect_balance(f, EVENT_OOM, 57753);
+}
+
+/* As deep as a path of 4,095 bytes can be. */
+static void places_in_the_deep(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+	char path[4096] = "/t";
+
+	while (strlen(path) + 2 < sizeof(path))
+		strcat(path, "/d");
+	make(f, path);
+	happen(f, path, EVENT_KILL, 1);
+	pass(f, t);
+	expect(f, path, EVENT_KILL, 1, PLACED);
+	happen(f, path, EVENT_KILL, 2);
+	unmake(f, path);
+	settle(f, t);
+	path[strlen(path) - 2] = '\0';
+	expect(f, path, EVENT_KILL, 2, REMOVED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 3);
 }
 
 static void takes_the_past_as_known(void **state)
@@ -532,6 +555,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(places_what_lives),
+		T(places_in_the_deep),
 		T(takes_the_past_as_known),
 		T(takes_everything_in_a_fresh_top_as_news),
 		T(tells_news_from_noise),
