@@ -97,7 +97,8 @@ static void fill_proc(const char *proc)
 	make_file(proc, "pressure/memory", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
 	make_file(proc, "vmstat", "nr_free_pages 1\noom_kill 7\n");
 	make_file(proc, "meminfo",
-		  "MemTotal: 16 kB\nSwapTotal:       2048 kB\nSwapFree:         512 kB\n");
+		  "MemTotal: 16 kB\nSwapTotalOld: 5 kB\nSwapTotal:       2048 kB\nSwapFree:        "
+		  " 512 kB\n");
 	make_file(proc, "self/status",
 		  "Name:\tx\nCapPrm:\tffffffffffffffff\nCapEff:\t"
 		  "0000000400000000\n");
