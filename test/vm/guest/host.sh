@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck source=/dev/null
+# shellcheck shell=dash source=/dev/null disable=SC2086
 #
 # How cgroups are found, and what the doctor says, where the hierarchy is all ours: in the root, in
 # cgroups with and without memory of their own, in cgroup namespaces, as nobody.

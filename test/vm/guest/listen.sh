@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck disable=SC2317,SC2086
 # All that can be asked of listening: signals, the registry against the kernel, and the program.
 # What it runs was brought along to /listen.
 set -eu
