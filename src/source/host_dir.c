@@ -5,6 +5,7 @@
  * A cgroup is known by the device and inode number of its directory: whatever way a path was found,
  * it counts only if it leads from the host's mount to that very directory.
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -293,5 +294,6 @@ int dir_find_cgroup(const struct cgroup_host *host, enum hierarchy h, int fd, st
 	r = path_by_climbing(mount_of(host, h), fd, &path);
 	if (r != 0)
 		return r;
+	assert(path);
 	return open_same(host, h, &path, st.st_ino, ret);
 }
