@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=dash source=/dev/null
+# shellcheck shell=dash source=/dev/null disable=SC2086
 #
 # How cgroups are found, and what the doctor says, where the hierarchy is all ours: in the root, in
 # cgroups with and without memory of their own, in cgroup namespaces, as nobody.
@@ -22,7 +22,7 @@ host_real() {
 
 # doctor_says TEXT COMMAND...: the command is a doctor, who finds that watch works and says TEXT
 doctor_says() {
-	local text="$1"
+	local text=$1
 	shift
 	"$@" >/tmp/out 2>&1 || {
 		cat /tmp/out >&2
@@ -37,7 +37,7 @@ doctor_says() {
 
 # watched_as WANT COMMAND...: the command is a watch, which names what it watches
 watched_as() {
-	local want="$1"
+	local want=$1
 	shift
 	same "$*" "$("$@" 2>&1 >/dev/null | sed -n 's/^oomnotify: watching \(.*\) (.*/\1/p')" "$want"
 	echo "watch: $want"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck disable=SC2317 # conform is called by try
+# shellcheck disable=SC2317,SC2086
 # All that can be asked of listening: signals, the registry against the kernel, and the program.
 # What it runs was brought along to /listen.
 set -eu
@@ -23,7 +23,7 @@ try() {
 conform() {
 	r=0
 	/listen/listen-conform "$@" >/tmp/conform || r=$?
-	[ "$r" -ne 77 ] || return 77
+	[ $r -ne 77 ] || return 77
 	diff /listen/listen-conform.expected /tmp/conform
 }
 
