@@ -7,6 +7,9 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
+# The fuzzer's instrumentation suits no other program.
+FUZZERS = $(patsubst %.c,%,$(filter-out %-selftest.c,$(wildcard test/fuzz/fuzz-*.c)))
+
 SETUP = -Dprefix=$(PREFIX)
 
 # Targets share build directories, and ninja uses all cores by itself.
@@ -76,6 +79,12 @@ clang: ## build with clang, warnings being errors
 cross-arm64: ## compile and link for arm64, warnings being errors
 	scripts/install-packages build checks
 	scripts/cross-arm64 build-arm64
+
+fuzz: ## search with libFuzzer for inputs that break a parser, 20,000 runs each
+	scripts/install-packages build checks
+	CC=clang TARGETS='$(FUZZERS)' scripts/build build-fuzz -Dfuzzer=true \
+		-Db_sanitize=address,undefined -Db_lundef=false
+	scripts/run-tests build-fuzz --suite fuzz
 
 clean: ## remove all build directories
 	rm -rf $(BUILD) build-asan build-werror build-clang build-arm64 build-fuzz build-install

@@ -22,7 +22,7 @@
 
 #define QUEUE_MAX 65536
 #define ROUND_MAX 64
-#define SOURCES 1
+#define SOURCES 2
 
 struct monitor {
 	const struct cgroup_host *host;
@@ -36,12 +36,12 @@ struct monitor {
 
 static const struct source_ops *const kinds_of_source[SOURCES] = {
 	&source_memory_events,
+	&source_v1_eventfd,
 };
 
 static struct source_ops const *ops_for(enum hierarchy h, unsigned *ret_index)
 {
-	(void)h;
-	*ret_index = 0;
+	*ret_index = h == HIERARCHY_V2 ? 0 : 1;
 	return kinds_of_source[*ret_index];
 }
 

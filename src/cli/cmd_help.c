@@ -38,7 +38,8 @@ int command_usage(const char *name)
 static int list(void)
 {
 	printf("usage: oomnotify COMMAND [ARGUMENT]...\n"
-	       "Learn at once when a memory cgroup runs out of memory, and who was killed.\n\n");
+	       "Learn at once when a memory cgroup runs out of memory, and where processes were "
+	       "killed.\n\n");
 	for (const struct command *c = commands; c->name; c++)
 		printf("  %-8s %s\n", c->name, c->summary);
 	printf("\n'oomnotify help COMMAND' tells more.\n");

@@ -10,7 +10,6 @@
 #include "base/fd.h"
 #include "cli/cmd.h"
 #include "cli/host_error.h"
-#include "cli/kinds.h"
 #include "cli/ledger_text.h"
 #include "cli/options.h"
 #include "cli/say.h"
@@ -65,7 +64,7 @@ static int take_option(struct watch_options *o, int c)
 		o->quiet = true;
 		return 0;
 	case OPTION_KINDS:
-		return kinds_parse("watch: --kinds", optarg, &o->kinds);
+		return options_kinds("watch: --kinds", optarg, &o->kinds);
 	case OPTION_TIMEOUT:
 		return options_time("watch: --timeout", optarg, &o->timeout_ns);
 	case 'n':
@@ -87,7 +86,6 @@ static int open_sink(const struct watch_options *o, struct sink **ret)
 	return STATUS_FAILURE;
 }
 
-/* What the sources are asked for. */
 static unsigned watched_kinds(const struct watch_options *o)
 {
 	return o->kinds != 0 ? o->kinds : EVENT_MASK_ALL;
@@ -103,12 +101,6 @@ static unsigned monitor_flags(const struct watch_options *o)
 	return flags;
 }
 
-/* What is told: `lost` always, since it says that the rest is not all. */
-static unsigned told_kinds(const struct watch_options *o)
-{
-	return o->kinds != 0 ? o->kinds | EVENT_MASK(EVENT_LOST) : EVENT_MASK_ALL;
-}
-
 static int watch(const struct watch_options *o, const struct cgroup_host *host,
 		 struct watch_targets *targets)
 {
@@ -119,7 +111,6 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	struct watch_loop_args args = {
 		.count_max = o->count_max,
 		.timeout_ns = o->timeout_ns,
-		.kinds = told_kinds(o),
 		.quiet = o->quiet,
 	};
 	struct balance balance = { 0 };
@@ -144,7 +135,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	if (r != 0)
 		return r;
 	monitor_balance(m, &balance);
-	return ledger_print(&balance, args.kinds, result.unsettled, o->quiet);
+	return ledger_print(&balance, watched_kinds(o), result.unsettled, o->quiet);
 }
 
 int cmd_watch(int argc, char **argv)

@@ -3,6 +3,17 @@
 /*
  * Lists of kinds, as in --kinds=oom,kill
  */
+#include <stddef.h>
 
-/* Returns 0 and the EVENT_MASK bits of @list, or -1 after saying what is wrong with @option. */
-int kinds_parse(const char *option, const char *list, unsigned *ret);
+/* The word that is none, within the list. */
+struct kinds_bad {
+	const char *word;
+	size_t n; /* 0: there is nothing between two commas */
+};
+
+enum {
+	KINDS_E_UNKNOWN = 1,
+};
+
+/* Returns 0 and the EVENT_MASK bits of @list, or KINDS_E_UNKNOWN and where. */
+int kinds_parse(const char *list, unsigned *ret, struct kinds_bad *ret_bad);

@@ -76,9 +76,9 @@ static void say_differences(const struct balance *b, unsigned kinds)
 		const struct balance_line *line = &b->kind[k];
 
 		if (balance_judge(b, kinds & EVENT_MASK(k)) == BALANCE_DIFFERS)
-			say("differs: the kernel counted %" PRIu64 " %s, %" PRIu64
-			    " reported and %" PRIu64 " recounts: please report this bug",
-			    line->counted, event_kind_name((enum event_kind)k), line->reported,
+			say("differs: %s: the kernel counted %" PRIu64 ", reported were %" PRIu64
+			    " and %" PRIu64 " recounts: please report this bug",
+			    event_kind_name((enum event_kind)k), line->counted, line->reported,
 			    line->recounts);
 	}
 }
@@ -94,9 +94,18 @@ static void say_circumstances(const struct balance *b, unsigned kinds)
 		    "twice, as group kills do",
 		    recounts);
 	if (b->late > 0)
-		say("late: cgroups were read late %" PRIu64 " times, to spare the CPU", b->late);
+		say("late: cgroups read late, to spare the CPU: %" PRIu64, b->late);
 	if (b->lost > 0)
-		say("lost: the reader was too slow, %" PRIu64 " events were dropped", b->lost);
+		say("lost: events dropped since the reader was too slow: %" PRIu64, b->lost);
+}
+
+static void say_reasons(const struct balance *b, const char *unsettled)
+{
+	if (unsettled)
+		say("unproven: %s", unsettled);
+	for (unsigned i = 0; i < UNPROVEN_REASONS; i++)
+		if (b->reasons & (1U << i))
+			say("unproven: %s", unproven_reason_text(1U << i));
 }
 
 int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
@@ -107,25 +116,17 @@ int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
 
 	if (unsettled)
 		verdict = BALANCE_UNPROVEN;
-	if (verdict == BALANCE_BALANCED && only_unbalanced)
+	if (verdict == BALANCE_BALANCED && (only_unbalanced || !counted))
 		return STATUS_OK;
 	if (counted && print_table(b, kinds) < 0)
 		say("the ledger cannot be shown: out of memory");
 	say_circumstances(b, kinds);
-	switch (verdict) {
-	case BALANCE_BALANCED:
-		say("balanced: all that the kernel counted was reported");
+	if (verdict == BALANCE_BALANCED) {
+		say("balanced: all that the kernel counted is accounted for");
 		return STATUS_OK;
-	case BALANCE_DIFFERS:
-		say_differences(b, kinds);
-		return STATUS_DIFFERS;
-	case BALANCE_UNPROVEN:
-		break;
 	}
-	if (unsettled)
-		say("unproven: %s", unsettled);
-	for (unsigned i = 0; i < UNPROVEN_REASONS; i++)
-		if (b->reasons & (1U << i))
-			say("unproven: %s", unproven_reason_text(1U << i));
-	return STATUS_UNPROVEN;
+	if (verdict == BALANCE_DIFFERS)
+		say_differences(b, kinds);
+	say_reasons(b, unsettled);
+	return verdict == BALANCE_DIFFERS ? STATUS_DIFFERS : STATUS_UNPROVEN;
 }

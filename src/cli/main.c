@@ -23,7 +23,7 @@ const struct command commands[] = {
 	  "wait for an OOM at or above a cgroup, as an eventfd listener",
 	  "  -n N            end after N signals, 1 unless told\n"
 	  "  --timeout=TIME  give up after TIME: seconds, or 500ms, 10min, 2h\n"
-	  "  --eventfd=FD    use this eventfd, which was inherited\n" },
+	  "  --eventfd=FD    have this eventfd signalled too, which was inherited\n" },
 	{ "doctor", cmd_doctor, "[OPTION]...",
 	  "tell what this host and its kernel let oomnotify see",
 	  "  --json          one JSON object\n" },

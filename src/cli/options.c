@@ -2,11 +2,16 @@
 #include "cli/options.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/decimal.h"
 #include "base/parse_time.h"
+#include "cli/kinds.h"
 #include "cli/say.h"
+#include "core/event.h"
+
+#define WORD_MAX 32 /* of a bad word, that much is shown */
 
 /* The word in which getopt_long() found the option whose value @value is. */
 static const char *option_word(char **argv, const char *value)
@@ -90,5 +95,23 @@ int options_time(const char *option, const char *value, uint64_t *ret_ns)
 		say("%s: '%s' is not a time: give seconds, as 10 or 0.5, or a number with us, ms, "
 		    "s, min, h or d",
 		    option, value);
+	return -1;
+}
+
+int options_kinds(const char *option, const char *value, unsigned *ret)
+{
+	char names[256] = "";
+	struct kinds_bad bad_kind;
+
+	if (kinds_parse(value, ret, &bad_kind) == 0)
+		return 0;
+	for (unsigned k = 0; k < EVENT_KIND_MAX; k++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+			 k > 0 ? ", " : "", event_kind_name((enum event_kind)k));
+	if (bad_kind.n == 0)
+		say("%s: a kind is missing: give some of %s, with commas between", option, names);
+	else
+		say("%s: unknown kind '%.*s': the kinds are %s", option,
+		    bad_kind.n > WORD_MAX ? WORD_MAX : (int)bad_kind.n, bad_kind.word, names);
 	return -1;
 }

@@ -23,3 +23,5 @@ int options_next(int argc, char **argv, const char *shorts, const struct option 
 /* Values of options. They return 0, or -1 after saying what is wrong with the value of @option. */
 int options_count(const char *option, const char *value, uint64_t *ret);
 int options_time(const char *option, const char *value, uint64_t *ret_ns);
+/* EVENT_MASK bits. */
+int options_kinds(const char *option, const char *value, unsigned *ret);

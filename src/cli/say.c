@@ -65,6 +65,7 @@ int say_end_of_output(int status)
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
+	clearerr(stdout); /* said once is enough */
 	if (errno == EPIPE)
 		return status;
 	say_output_failed(errno > 0 ? errno : EIO);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/fd.h"
+#include "cli/end_signals.h"
 #include "cli/say.h"
 #include "cli/status.h"
 
@@ -51,8 +51,6 @@ static bool count_reached(const struct loop *l)
 
 static int tell(struct loop *l, const struct event *e)
 {
-	if (!(l->args->kinds & EVENT_MASK(e->kind)))
-		return 0;
 	if (count_reached(l)) {
 		l->untold++;
 		return 0;
@@ -261,36 +259,10 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return r < 0 ? r : advance(l);
 }
 
-/*
- * SIGINT is caught even where it is ignored, as the shell does for what it starts with `&`; a
- * SIGHUP that nohup(1) ignores stays so.
- */
-static int add_signals(struct loop *l)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP };
-	struct sigaction old;
-	sigset_t set;
-	int r;
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		if (signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 &&
-		    old.sa_handler == SIG_IGN)
-			continue;
-		sigemptyset(&set);
-		sigaddset(&set, signals[i]);
-		if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-			return -errno;
-		r = sd_event_add_signal(l->event, NULL, signals[i], on_signal, l);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int add_sources(struct loop *l)
 {
 	const struct sink *sink = l->args->sink;
-	int r = add_signals(l);
+	int r = end_signals_add(l->event, on_signal, l);
 
 	if (r >= 0)
 		r = sd_event_add_io(l->event, &l->monitor, monitor_get_fd(l->args->monitor),
@@ -337,7 +309,7 @@ int watch_loop_run(const struct watch_loop_args *args, struct watch_loop_result 
 	int r = run(&l);
 
 	if (r == 0 && l.untold > 0 && !args->quiet)
-		say("note: %" PRIu64 " more events came while it ended and were not told (-n)",
+		say("note: events that came while it ended and were not told (-n): %" PRIu64,
 		    l.untold);
 	l.monitor = sd_event_source_disable_unref(l.monitor);
 	l.output = sd_event_source_disable_unref(l.output);

@@ -25,7 +25,6 @@ struct watch_loop_args {
 	struct sink *sink;   /* NULL: the reader has left already */
 	uint64_t count_max;  /* UINT64_MAX: any number */
 	uint64_t timeout_ns; /* UINT64_MAX: none */
-	unsigned kinds;      /* events of other kinds are not told */
 	const char *ready;   /* said once signals are caught, NULL: not said */
 	bool quiet;          /* no notes */
 };

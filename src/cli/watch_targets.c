@@ -8,36 +8,11 @@
 
 #include "base/fd.h"
 #include "cli/host_error.h"
+#include "cli/memory_at.h"
 #include "cli/say.h"
 #include "cli/status.h"
 
 #define DESCRIBED_MAX 3 /* more names than that are only counted */
-
-/* The cgroup whose counters tell of @at: itself, or the nearest above that has some. */
-static int go_to_memory(const struct cgroup_host *host, const char *name, bool quiet,
-			struct cgroup_at *at)
-{
-	const struct cgroup_mount *mount = at->hierarchy == HIERARCHY_V1 ? &host->v1 : &host->v2;
-	_cleanup_at_ struct cgroup_at nearest = { .fd = -1 };
-	int r = cgroup_host_nearest_memory(host, at, &nearest);
-
-	if (r == HOST_E_NO_MEMORY) {
-		say("the memory controller is enabled neither for %s nor above it: write +memory "
-		    "to %s/cgroup.subtree_control, and so on down to it",
-		    at->path, mount->where);
-		return STATUS_FAILURE;
-	}
-	if (r != 0)
-		return host_error_say(host, name, r);
-	if (strcmp(nearest.path, at->path) != 0 && !quiet)
-		say("the memory controller is not enabled for %s, whose memory is accounted in %s: "
-		    "watching that",
-		    at->path, nearest.path);
-	cgroup_at_close(at);
-	*at = nearest;
-	nearest = (struct cgroup_at){ .fd = -1 };
-	return 0;
-}
 
 static int resolve(const struct cgroup_host *host, const char *name, bool local, bool quiet,
 		   struct watch_target *ret)
@@ -57,7 +32,7 @@ static int resolve(const struct cgroup_host *host, const char *name, bool local,
 		return STATUS_USAGE;
 	}
 	if (!root) {
-		r = go_to_memory(host, name, quiet, &at);
+		r = memory_at(host, name, quiet ? NULL : "watching", &at);
 		if (r != 0)
 			return r;
 		/* A namespace's root does have counters, and all that is visible is below it. */

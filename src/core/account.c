@@ -48,6 +48,19 @@ struct account *account_find(const struct account_table *t, uint64_t key)
 	return a;
 }
 
+struct account *account_find_below(const struct account_table *t, struct account *parent,
+				   uint64_t key)
+{
+	struct account *a = account_find(t, key);
+
+	if (a && a->parent && a->parent != parent) {
+		DL_DELETE(a->parent->children, a);
+		a->parent = parent;
+		DL_APPEND(parent->children, a);
+	}
+	return a;
+}
+
 void account_rest_set(struct account_table *t, struct account *a, bool pending)
 {
 	if (a->rest_pending == pending)
@@ -61,6 +74,7 @@ void account_rest_set(struct account_table *t, struct account *a, bool pending)
 
 static void unlink_account(struct account_table *t, struct account *a)
 {
+	recounts_inherit(a);
 	account_rest_set(t, a, false);
 	if (a->parent)
 		DL_DELETE(a->parent->children, a);
@@ -88,19 +102,24 @@ void account_drop(struct account_table *t, struct account *a)
 	unlink_account(t, a);
 }
 
-int account_graft(struct account *a, struct account *parent, const char *name)
+void account_graft(struct account *a, struct account *parent, char *name)
 {
-	char *copy = strdup(name);
-
-	if (!copy)
-		return -ENOMEM;
 	free(a->name);
-	a->name = copy;
+	a->name = name;
 	free(a->top);
 	a->top = NULL;
 	a->parent = parent;
 	DL_APPEND(parent->children, a);
-	return 0;
+}
+
+uint64_t account_looked(const struct account *a)
+{
+	uint64_t looked_ns = 0;
+
+	for (; a; a = a->parent)
+		if (a->looked_ns > looked_ns)
+			looked_ns = a->looked_ns;
+	return looked_ns;
 }
 
 struct account *account_root(struct account *a)

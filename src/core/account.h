@@ -13,12 +13,7 @@
 #include <uthash.h>
 
 #include "core/ledger.h"
-
-/* A number that counts only for a while. */
-struct recent {
-	uint64_t n;
-	uint64_t until_ns;
-};
+#include "core/recount.h"
 
 /* Only tops have this. */
 struct account_top {
@@ -43,10 +38,8 @@ struct account {
 	bool rest_pending;
 	struct account *rest_prev, *rest_next; /* in account_table.rests */
 	uint64_t rest_due_ns;
-	struct counts rest_total; /* the counter of this cgroup when the rest was found */
-	/* Group kills counted here whose kills may include a victim counted twice. */
-	struct recent group_kills;
-	struct recent ooms; /* each brought about one group kill at most */
+	struct recounts recounts;
+	uint64_t looked_ns; /* when all that its counter showed was told */
 	uint32_t seen;      /* serial of the listing that last met it */
 	struct account_top *top;
 	UT_hash_handle hh;
@@ -61,11 +54,19 @@ struct account_table {
 struct account *account_new(struct account_table *t, struct account *parent, const char *name,
 			    uint64_t key, uint64_t id);
 struct account *account_find(const struct account_table *t, uint64_t key);
-/* Unlinks and frees @a and all below it. */
+/*
+ * The same for what was just met below @parent. If it was met below another one before, that one was
+ * a stranger who had taken the name of what was to be opened: it is linked where it belongs.
+ */
+struct account *account_find_below(const struct account_table *t, struct account *parent,
+				   uint64_t key);
+/* Unlinks and frees @a and all below it. What of its groups is still to come is its parent's now. */
 void account_drop(struct account_table *t, struct account *a);
 /* Puts @a among the rests to be looked at again, or takes it out; twice is once. */
 void account_rest_set(struct account_table *t, struct account *a, bool pending);
-/* Links the former top @a, with all below it, under @parent as @name. Returns 0 or -ENOMEM. */
-int account_graft(struct account *a, struct account *parent, const char *name);
+/* Links the former top @a, with all below it, under @parent as @name (on the heap, now @a's). */
+void account_graft(struct account *a, struct account *parent, char *name);
+/* When all that was to be told of @a was told: a look at what lies above it says so, too. */
+uint64_t account_looked(const struct account *a);
 /* The top that @a lies in; @a itself if it is one. */
 struct account *account_root(struct account *a);

@@ -18,7 +18,7 @@
 /* A child with news, found by a listing. */
 struct news {
 	struct account *account;
-	struct reading reading;
+	struct counts total;
 	struct news *next;
 };
 
@@ -53,46 +53,6 @@ int descent_trouble(struct descent *d, int r)
 	}
 }
 
-static uint64_t recent_at(const struct recent *r, uint64_t now_ns)
-{
-	return r->until_ns > now_ns ? r->n : 0;
-}
-
-static void recent_add(struct recent *r, uint64_t n, uint64_t now_ns)
-{
-	r->n = recent_at(r, now_ns) + n;
-	r->until_ns = now_ns + LEDGER_GROUP_NS;
-}
-
-/*
- * Of @count kills at @a, how many may be one victim counted twice: __oom_kill_process() runs for the
- * chosen victim and, with memory.oom.group, again for each member of the group, the victim included.
- */
-static uint64_t possible_recounts(const struct descent *d, const struct account *a, uint64_t count)
-{
-	uint64_t groups = 0, ooms = 0;
-
-	for (const struct account *at = a; at; at = at->parent) {
-		groups += recent_at(&at->group_kills, d->now_ns);
-		ooms += recent_at(&at->ooms, d->now_ns);
-	}
-	if (groups == 0 && d->group) {
-		/* Each counts one true kill at least, and comes of one oom unless memory ran out above. */
-		groups = count / 2;
-		if (ooms > 0 && ooms < groups)
-			groups = ooms;
-	}
-	return groups < count ? groups : count;
-}
-
-/* A group that holds its processes itself has spent its recounts with this report. */
-static void spend_recounts(struct account *a, uint64_t recounts)
-{
-	struct recent *g = &a->group_kills;
-
-	g->n -= recounts < g->n ? recounts : g->n;
-}
-
 static void book(struct descent *d, struct account *a, const struct ledger_report *what)
 {
 	struct balance_line *line = &d->l->closed.kind[what->kind];
@@ -101,12 +61,7 @@ static void book(struct descent *d, struct account *a, const struct ledger_repor
 		at->reported.n[what->kind] += what->count_max;
 	line->reported += what->count_min;
 	line->recounts += what->count_max - what->count_min;
-	if (what->kind == EVENT_GROUP_KILL)
-		recent_add(&a->group_kills, what->count_max, d->now_ns);
-	else if (what->kind == EVENT_OOM)
-		recent_add(&a->ooms, what->count_max, d->now_ns);
-	else
-		spend_recounts(a, what->count_max - what->count_min);
+	recounts_book(a, what);
 }
 
 int descent_report(struct descent *d, struct account *a, const struct ledger_report *what)
@@ -118,17 +73,49 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 	full.now_ns = d->now_ns;
 	full.count_min = full.count_max;
 	if (full.kind == EVENT_KILL)
-		full.count_min -= possible_recounts(d, a, full.count_max);
+		full.count_min -= recounts_possible(a, &full, &d->hints);
 	r = d->l->report(d->l->ctx, &full);
-	if (r < 0)
-		return descent_trouble(d, r);
-	book(d, a, &full);
-	return 0;
+	if (r == 0)
+		book(d, a, &full);
+	return r;
 }
 
-/* Group kills go before kills, so that the recounts among these are known. */
+/*
+ * Group kills go before kills, so that the recounts among these are known. A report that could not be
+ * taken ends the work on its cgroup, and keeps the kills in it and below it until the next walk.
+ */
 static const enum event_kind report_order[COUNTED_KINDS] = { EVENT_OOM, EVENT_GROUP_KILL,
 							     EVENT_KILL };
+
+/* Adds how many group kills in @a, whose directory is @dir, are not told yet. */
+static int add_untold_groups(struct descent *d, const struct account *a, int dir, uint64_t *sum)
+{
+	struct counts own;
+	int r;
+
+	if (d->l->no_group_count)
+		return 0;
+	r = d->l->ops->read_local(d->l->ctx, dir, &own);
+	if (r == 0 && own.n[EVENT_GROUP_KILL] > a->own.n[EVENT_GROUP_KILL])
+		*sum += own.n[EVENT_GROUP_KILL] - a->own.n[EVENT_GROUP_KILL];
+	return r;
+}
+
+/*
+ * A group above may have been killed since its own counters were read, and these kills be part of
+ * it. The kernel counts the group kill before all but the first of its kills, so that reading again
+ * now tells.
+ */
+static int look_above(struct descent *d)
+{
+	uint64_t untold = d->untold_groups;
+	int r = 0;
+
+	for (const struct level *up = d->level->up; up && r == 0; up = up->up)
+		r = add_untold_groups(d, up->a, up->dir, &untold);
+	d->hints.untold = untold;
+	return r;
+}
 
 /* What happened in @a itself, whose local counters stand at @own. */
 static int settle_own(struct descent *d, struct account *a, const struct counts *own,
@@ -137,9 +124,14 @@ static int settle_own(struct descent *d, struct account *a, const struct counts 
 	struct deltas news = counts_minus(own, &a->own);
 
 	deltas_subtract(rest, &news);
+	if (news.n[EVENT_KILL] > 0) {
+		int r = look_above(d);
+
+		if (r != 0)
+			return r;
+	}
 	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
 		enum event_kind k = report_order[i];
-		uint64_t before = a->reported.n[k];
 		int r;
 
 		if (news.n[k] <= 0)
@@ -149,7 +141,7 @@ static int settle_own(struct descent *d, struct account *a, const struct counts 
 							    .count_max = (uint64_t)news.n[k] });
 		if (r < 0)
 			return r;
-		a->own.n[k] += a->reported.n[k] - before; /* nothing if it could not be taken */
+		a->own.n[k] += (uint64_t)news.n[k];
 	}
 	return 0;
 }
@@ -167,7 +159,7 @@ static int remember(struct listing *li, const char *name, uint64_t id, const str
 	n = malloc(sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	*n = (struct news){ .account = child, .reading = *rd };
+	*n = (struct news){ .account = child, .total = rd->counts };
 	LL_PREPEND(li->news, n);
 	return 0;
 }
@@ -189,13 +181,15 @@ static int each_child(void *arg, const char *name, uint64_t id)
 		return r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
 	if (counts_zero(&rd.counts))
 		return 0;
-	child = account_find(&d->l->accounts, rd.key);
+	child = account_find_below(&d->l->accounts, li->parent, rd.key);
 	news = counts_minus(&rd.counts, child ? &child->reported : &nothing);
 	deltas_subtract(li->rest, &news);
 	if (child)
 		child->seen = d->l->serial;
 	if (deltas_any_positive(&news))
 		return descent_trouble(d, remember(li, name, id, &rd, child));
+	if (child)
+		child->looked_ns = d->now_ns;
 	return 0;
 }
 
@@ -211,16 +205,16 @@ static void forget_unseen(struct ledger *l, struct account *a, uint32_t serial)
 
 static int enter(struct descent *d, int dir, const struct news *n)
 {
-	bool group = d->group;
+	bool group = d->hints.group;
 	int child = -1;
 	int r;
 
 	r = d->l->ops->open(d->l->ctx, dir, n->account->name, &child);
 	if (r != 0)
 		return r;
-	r = descent_settle(d, n->account, child, &n->reading, false);
+	r = descent_settle(d, n->account, child, &n->total, false);
 	d->l->ops->close(d->l->ctx, child);
-	d->group = group;
+	d->hints.group = group;
 	return r;
 }
 
@@ -251,8 +245,7 @@ static int settle_children(struct descent *d, struct listing *li)
 
 		if (r == TREE_E_GONE || r == TREE_E_DENIED) {
 			/* It cannot be asked any more: what it has not told is the parent's to explain. */
-			struct deltas untold =
-				counts_minus(&n->account->reported, &n->reading.counts);
+			struct deltas untold = counts_minus(&n->account->reported, &n->total);
 
 			deltas_subtract(li->rest, &untold);
 			li->blind |= r == TREE_E_DENIED;
@@ -285,75 +278,90 @@ static int settle_all(struct descent *d, struct listing *li)
 	return r == 0 ? settle_children(d, li) : r;
 }
 
-/* Reports what no living child explains. */
-static int settle_rest(struct descent *d, struct account *a, const struct deltas *rest, bool blind)
+int descent_rest(struct descent *d, struct account *a, const struct deltas *rest,
+		 const struct ledger_report *how)
 {
 	struct deltas *interim = &account_root(a)->top->interim;
 
 	for (unsigned i = 0; i < COUNTED_KINDS; i++) {
-		enum event_kind k = report_order[i];
-		bool unplaced = blind || interim->n[k] > 0;
+		struct ledger_report what = *how;
 		int r;
 
-		if (rest->n[k] <= 0)
+		what.kind = report_order[i];
+		if (rest->n[what.kind] <= 0)
 			continue;
-		r = descent_report(d, a,
-				   &(struct ledger_report){ .kind = k,
-							    .count_max = (uint64_t)rest->n[k],
-							    .removed = !unplaced,
-							    .unplaced = unplaced });
+		what.count_max = (uint64_t)rest->n[what.kind];
+		what.unplaced |= interim->n[what.kind] > 0;
+		what.removed = !what.unplaced;
+		r = descent_report(d, a, &what);
 		if (r < 0)
 			return r;
-		interim->n[k] -= rest->n[k] < interim->n[k] ? rest->n[k] : interim->n[k];
+		interim->n[what.kind] -= rest->n[what.kind] < interim->n[what.kind]
+						 ? rest->n[what.kind]
+						 : interim->n[what.kind];
 	}
 	return 0;
 }
 
-static void keep_rest(struct descent *d, struct account *a, const struct counts *total)
+static void keep_rest(struct descent *d, struct account *a)
 {
 	if (a->rest_pending)
 		return; /* the older look counts */
 	account_rest_set(&d->l->accounts, a, true);
-	a->rest_total = *total;
 	a->rest_due_ns = d->now_ns + LEDGER_SLOT_NS;
 }
 
 /* Before 5.17 nothing counts group kills; then memory.oom.group tells that they are possible. */
-static int look_at_group(struct descent *d, int dir, const struct reading *total,
-			 const struct deltas *news)
+static int look_at_group(struct descent *d, int dir)
 {
 	bool group = false;
 	int r;
 
-	if (!total->no_group_count || d->group || news->n[EVENT_KILL] < 2)
+	if (!d->l->no_group_count || d->hints.group)
 		return 0;
 	r = d->l->ops->is_group(d->l->ctx, dir, &group);
 	if (r == 0)
-		d->group = group;
+		d->hints.group = group;
 	return r == TREE_E_DENIED ? 0 : r;
 }
 
-int descent_settle(struct descent *d, struct account *a, int dir, const struct reading *total,
+int descent_come_through(struct descent *d, const struct account *a, int dir)
+{
+	int r = add_untold_groups(d, a, dir, &d->untold_groups);
+
+	d->hints.untold = d->untold_groups;
+	return r == 0 ? look_at_group(d, dir) : r;
+}
+
+int descent_settle(struct descent *d, struct account *a, int dir, const struct counts *total,
 		   bool final)
 {
-	struct deltas rest = counts_minus(&total->counts, &a->reported);
+	struct deltas rest = counts_minus(total, &a->reported);
 	struct listing li = { .d = d, .parent = a, .dir = dir, .rest = &rest };
+	const struct level level = { .a = a, .dir = dir, .up = d->level };
 	bool outer_again = d->again;
-	int r;
+	int r = 0;
 
-	if (!deltas_any_positive(&rest))
+	if (!deltas_any_positive(&rest)) {
+		a->looked_ns = d->now_ns;
 		return 0;
+	}
+	d->level = &level;
 	d->again = false;
-	r = look_at_group(d, dir, total, &rest);
+	if (rest.n[EVENT_KILL] > 0)
+		r = look_at_group(d, dir);
 	if (r == 0)
 		r = settle_all(d, &li);
 	news_free(li.news);
+	d->hints.untold = d->untold_groups;
 	if (r == 0 && !d->again && deltas_any_positive(&rest)) {
 		if (final)
-			r = settle_rest(d, a, &rest, li.blind);
+			r = descent_rest(d, a, &rest,
+					 &(struct ledger_report){ .unplaced = li.blind });
 		else
-			keep_rest(d, a, &total->counts);
+			keep_rest(d, a);
 	}
 	d->again |= outer_again;
+	d->level = level.up;
 	return r;
 }

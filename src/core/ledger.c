@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tops of the ledger: opened with a baseline, passed, resolved, closed. The walk is in descent.c. */
+/* Tops of the ledger: opened with a baseline, passed, resolved, closed. The walks are in baseline.c and descent.c. */
 #include "core/ledger.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "core/ledger_impl.h"
 
-#define BASELINE_TRIES 5
+#define DEAD_SUM_TRIES 5
 
 struct ledger *ledger_new(const struct tree_ops *ops, ledger_report_fn report, void *ctx)
 {
@@ -56,121 +56,17 @@ static int result(const struct descent *d, int r)
 	}
 }
 
-static int read_top(const struct ledger *l, const struct account *top, struct reading *ret)
+int ledger_read_top(struct ledger *l, const struct account *top, struct reading *ret)
 {
 	int r = l->ops->read(l->ctx, top->top->dir, NULL, ret);
 
 	if (r == 0 && ret->key != top->key)
 		return TREE_E_GONE;
-	return r;
-}
-
-/*
- * The baseline: takes what was counted so far as known, for @a and all below it that ever counted
- * anything. A top that exists already below @a becomes part of it; what it has not reported yet is
- * then not known here either.
- */
-struct baseline {
-	struct descent *d;
-	struct account *a;
-	int dir;
-	struct counts known;
-};
-
-static int baseline_scan(struct descent *d, struct account *a, int dir, const struct counts *total);
-
-/* Joins the former top @c to the tree; keeps its share of the balance. */
-static int join_top(struct ledger *l, struct account *c, struct account *parent, const char *name)
-{
-	const struct counts base = c->top->base;
-	int r = account_graft(c, parent, name);
-
-	for (unsigned k = 0; r == 0 && k < COUNTED_KINDS; k++)
-		l->closed.kind[k].counted += c->reported.n[k] - base.n[k];
-	return r;
-}
-
-static int baseline_enter(struct baseline *b, const char *name, struct account *c,
-			  const struct counts *counts)
-{
-	int child = -1;
-	int r;
-
-	c->reported = *counts; /* if it may not be entered, its past is known all the same */
-	r = b->d->l->ops->open(b->d->l->ctx, b->dir, name, &child);
-	if (r == 0) {
-		r = baseline_scan(b->d, c, child, counts);
-		b->d->l->ops->close(b->d->l->ctx, child);
-	}
-	return r == TREE_E_DENIED ? 0 : r;
-}
-
-static int baseline_child(void *arg, const char *name, uint64_t id)
-{
-	struct baseline *b = arg;
-	struct ledger *l = b->d->l;
-	struct account *c;
-	struct reading rd;
-	int r;
-
-	r = l->ops->read(l->ctx, b->dir, name, &rd);
-	if (r == TREE_E_GONE || r == TREE_E_DENIED)
-		return 0;
-	if (r != 0 || counts_zero(&rd.counts))
-		return r;
-	c = account_find(&l->accounts, rd.key);
-	if (c && c->top) {
-		r = join_top(l, c, b->a, name);
-		c->seen =
-			UINT32_MAX; /* its own account goes on: the next try must not take it anew */
-	} else if (!c) {
-		c = account_new(&l->accounts, b->a, name, rd.key, id);
-		r = c ? 0 : -ENOMEM;
-	}
-	if (r == 0 && c->seen != UINT32_MAX)
-		r = baseline_enter(b, name, c, &rd.counts);
-	if (r == TREE_E_GONE)
-		return 0;
-	/* What it has not reported, its ancestors have not either. */
-	for (unsigned k = 0; r == 0 && k < COUNTED_KINDS; k++)
-		b->known.n[k] -= rd.counts.n[k] - c->reported.n[k];
-	return r;
-}
-
-static int baseline_scan(struct descent *d, struct account *a, int dir, const struct counts *total)
-{
-	struct baseline b = { .d = d, .a = a, .dir = dir, .known = *total };
-	int r;
-
-	r = d->l->ops->read_local(d->l->ctx, dir, &a->own);
 	if (r == 0)
-		r = d->l->ops->list(d->l->ctx, dir, baseline_child, &b);
-	a->reported = b.known;
+		l->no_group_count = ret->no_group_count;
 	return r;
 }
 
-/* Scans until the top's counter stands still meanwhile; what came in between is known in number. */
-static int baseline(struct descent *d, struct account *a, int dir)
-{
-	struct reading before, after;
-	int r;
-
-	for (unsigned i = 0; i < BASELINE_TRIES; i++) {
-		r = read_top(d->l, a, &before);
-		if (r == 0)
-			r = baseline_scan(d, a, dir, &before.counts);
-		if (r == 0)
-			r = read_top(d->l, a, &after);
-		if (r != 0)
-			return r;
-		if (counts_equal(&before.counts, &after.counts))
-			break;
-	}
-	a->top->interim = counts_minus(&after.counts, &before.counts);
-	return 0;
-}
-
-/* Tops below @path that the baseline did not meet counted nothing yet: the new top covers them. */
 int ledger_top_add(struct ledger *l, const struct ledger_top *top, uint64_t now_ns,
 		   struct account **ret)
 {
@@ -189,7 +85,7 @@ int ledger_top_add(struct ledger *l, const struct ledger_top *top, uint64_t now_
 		return -ENOMEM;
 	a->top->dir = top->dir;
 	if (!top->fresh)
-		r = baseline(&d, a, top->dir);
+		r = baseline_take(&d, a, top->dir);
 	if (r != 0) {
 		account_drop(&l->accounts, a);
 		return result(&d, r);
@@ -206,7 +102,7 @@ int ledger_top_news(struct ledger *l, struct account *top, bool *ret_news)
 	struct deltas news;
 	int r;
 
-	r = read_top(l, top, &rd);
+	r = ledger_read_top(l, top, &rd);
 	if (r != 0)
 		return result(&d, r);
 	news = counts_minus(&rd.counts, &top->reported);
@@ -220,11 +116,15 @@ int ledger_pass(struct ledger *l, struct account *top, uint64_t now_ns)
 	struct reading rd;
 	int r;
 
-	r = read_top(l, top, &rd);
+	r = ledger_read_top(l, top, &rd);
 	if (r != 0)
 		return result(&d, r);
 	top->top->total = top->top->sealed = rd.counts;
-	return result(&d, descent_settle(&d, top, top->top->dir, &rd, false));
+	r = descent_settle(&d, top, top->top->dir, &rd.counts, false);
+	/* What came during the baseline is told by now: a rest that is found later is none of it. */
+	if (r == 0 && !d.again && ledger_due(l, top) == UINT64_MAX)
+		top->top->interim = (struct deltas){ 0 };
+	return result(&d, r);
 }
 
 int ledger_seal(struct ledger *l, struct account *top)
@@ -233,7 +133,7 @@ int ledger_seal(struct ledger *l, struct account *top)
 	struct reading rd;
 	int r;
 
-	r = read_top(l, top, &rd);
+	r = ledger_read_top(l, top, &rd);
 	if (r == 0)
 		top->top->sealed = rd.counts;
 	return result(&d, r);
@@ -251,8 +151,9 @@ uint64_t ledger_due(const struct ledger *l, const struct account *top)
 }
 
 /* Opens the directory of @a by walking down from its top. */
-static int open_account(const struct ledger *l, const struct account *a, int *ret)
+static int open_account(struct descent *d, const struct account *a, int *ret)
 {
+	const struct ledger *l = d->l;
 	int dir = -1;
 	int r;
 
@@ -260,36 +161,40 @@ static int open_account(const struct ledger *l, const struct account *a, int *re
 		*ret = a->top->dir;
 		return 0;
 	}
-	r = open_account(l, a->parent, &dir);
+	r = open_account(d, a->parent, &dir);
 	if (r != 0)
 		return r;
-	r = l->ops->open(l->ctx, dir, a->name, ret);
+	r = descent_come_through(d, a->parent, dir);
+	if (r == 0)
+		r = l->ops->open(l->ctx, dir, a->name, ret);
 	if (!a->parent->top)
 		l->ops->close(l->ctx, dir);
 	return r;
 }
 
-/* The second look at the rest below @a. */
+/* The second look at @a, its counter first. */
+static int look_again(struct descent *d, struct account *a, int dir)
+{
+	struct reading rd;
+	int r = d->l->ops->read(d->l->ctx, dir, NULL, &rd);
+
+	if (r == 0 && rd.key != a->key)
+		r = TREE_E_GONE; /* the parent's counter has it */
+	return r == 0 ? descent_settle(d, a, dir, &rd.counts, true) : r;
+}
+
 static int resolve_one(struct descent *d, struct account *a)
 {
-	struct reading then = { .key = a->key, .counts = a->rest_total };
-	const struct ledger *l = d->l;
-	struct reading now;
 	int dir = -1;
 	int r;
 
 	account_rest_set(&d->l->accounts, a, false);
-	r = open_account(l, a, &dir);
-	if (r == 0)
-		r = l->ops->read(l->ctx, dir, NULL, &now);
-	if (r == 0 && now.key != a->key)
-		r = TREE_E_GONE; /* the parent's counter has it */
-	if (r == 0) {
-		then.no_group_count = now.no_group_count;
-		r = descent_settle(d, a, dir, &then, true);
-	}
-	if (dir >= 0 && !a->top)
-		l->ops->close(l->ctx, dir);
+	r = open_account(d, a, &dir);
+	if (r != 0)
+		return r;
+	r = look_again(d, a, dir);
+	if (!a->top)
+		d->l->ops->close(d->l->ctx, dir);
 	return r;
 }
 
@@ -305,15 +210,14 @@ static struct account *find_due(const struct ledger *l, const struct account *to
 
 int ledger_resolve(struct ledger *l, struct account *top, uint64_t now_ns)
 {
-	struct descent d = { .l = l, .now_ns = now_ns };
 	struct account *a;
 	bool again = false;
 	int r;
 
 	/* Each round clears one; what is kept anew is due later than now. */
 	while ((a = find_due(l, top, now_ns))) {
-		d.again = false;
-		d.group = false;
+		struct descent d = { .l = l, .now_ns = now_ns };
+
 		r = resolve_one(&d, a);
 		if (r == TREE_E_BUSY || r == -ENOMEM || d.again) {
 			again = true; /* @a may have been dropped meanwhile: a new pass finds the rest */
@@ -330,9 +234,10 @@ static uint64_t proven_total(const struct account *top, unsigned kind)
 {
 	uint64_t told = top->reported.n[kind];
 
-	if (told < top->top->total.n[kind])
+	/* Signed, as an account may begin below 0: a joined top had run ahead of this one. */
+	if ((int64_t)(told - top->top->total.n[kind]) < 0)
 		return top->top->total.n[kind];
-	if (told > top->top->sealed.n[kind])
+	if ((int64_t)(told - top->top->sealed.n[kind]) > 0)
 		return top->top->sealed.n[kind];
 	return told;
 }
@@ -342,7 +247,7 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 {
 	struct descent d = { .l = l, .now_ns = now_ns };
 	struct deltas rest = { 0 };
-	int r = 0;
+	int r;
 
 	if (last) {
 		rest = counts_minus(last, &top->reported);
@@ -350,16 +255,7 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 	} else {
 		top->top->total = top->top->sealed = top->reported;
 	}
-	for (unsigned k = 0; r == 0 && k < COUNTED_KINDS; k++)
-		if (rest.n[k] > 0)
-			r = descent_report(&d, top,
-					   &(struct ledger_report){ .kind = (enum event_kind)k,
-								    .count_max =
-									    (uint64_t)rest.n[k],
-								    .removed = true,
-								    .closing = true });
-	if (r == 0 && d.again)
-		r = -ENOMEM;
+	r = descent_rest(&d, top, &rest, &(struct ledger_report){ .closing = true });
 	if (r < 0)
 		return r;
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)
@@ -421,7 +317,9 @@ static int read_parent(const struct tree_ops *ops, void *ctx, int dir,
 int ledger_dead_sum(const struct tree_ops *ops, void *ctx, int dir,
 		    int (*parent)(void *ctx, struct counts *ret), struct deltas *ret)
 {
-	for (unsigned i = 0; i < BASELINE_TRIES; i++) {
+	const struct descent nothing_again = { 0 };
+
+	for (unsigned i = 0; i < DEAD_SUM_TRIES; i++) {
 		struct counts before = { 0 }, after = { 0 }, own = { 0 };
 		struct deltas sum;
 		struct dead_sum s = { .ops = ops, .ctx = ctx, .dir = dir, .sum = &sum };
@@ -436,9 +334,7 @@ int ledger_dead_sum(const struct tree_ops *ops, void *ctx, int dir,
 		if (r == 0)
 			r = read_parent(ops, ctx, dir, parent, &after);
 		if (r != 0)
-			return r == TREE_E_GONE   ? LEDGER_E_GONE
-			       : r == TREE_E_BUSY ? LEDGER_E_AGAIN
-						  : r;
+			return result(&nothing_again, r);
 		if (counts_equal(&before, &after)) {
 			*ret = sum;
 			return 0;

@@ -103,7 +103,10 @@ struct ledger_top {
 /*
  * Opens an account for a top and everything below it: what was counted so far is taken as known
  * (unless fresh). Tops that exist already below it become part of it, with what they have not yet
- * reported. Returns 0, LEDGER_E_GONE, LEDGER_E_AGAIN or a negated errno.
+ * reported: afterwards account_parent() of such a top is not NULL, and it is no top any more. One
+ * that is still a top after that has counted nothing yet, or is gone: it has to be closed.
+ * A top must not be added at or below another one. Returns 0, LEDGER_E_GONE, LEDGER_E_AGAIN (not
+ * now; also if tops below never stood still) or a negated errno; then nothing has changed.
  */
 int ledger_top_add(struct ledger *l, const struct ledger_top *top, uint64_t now_ns,
 		   struct account **ret);
@@ -118,8 +121,8 @@ int ledger_top_news(struct ledger *l, struct account *top, bool *ret_news);
 /* When an unexplained rest below @top is to be looked at again; UINT64_MAX if there is none. */
 uint64_t ledger_due(const struct ledger *l, const struct account *top);
 /*
- * Looks again at the rests that are due and reports what is still unexplained as removed. A pass
- * should follow: what came since then was left alone. Returns as ledger_pass().
+ * Looks again at the cgroups whose rests are due, and reports what is still unexplained as removed. A
+ * pass should follow: the rest of the tree was left alone. Returns as ledger_pass().
  */
 int ledger_resolve(struct ledger *l, struct account *top, uint64_t now_ns);
 /*
@@ -141,7 +144,8 @@ void ledger_balance(const struct ledger *l, struct balance *sum);
  * What the removed children of @dir counted in all: its counter less its own events less those of
  * its living children. Stored when the counter stood still while they were read; LEDGER_E_AGAIN if
  * it did not within 5 tries. With @parent the counter of @dir is what that call says (the root has
- * no memory.events) and its own events count as 0.
+ * no memory.events) and its own events count as 0. Returns 0, LEDGER_E_GONE, LEDGER_E_AGAIN or a
+ * negated errno: -EACCES if a child may not be read.
  */
 int ledger_dead_sum(const struct tree_ops *ops, void *ctx, int dir,
 		    int (*parent)(void *ctx, struct counts *ret), struct deltas *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-/* What ledger.c and descent.c share; internal to core/. */
+/* What ledger.c, baseline.c and descent.c share; internal to core/. */
 #include "core/account.h"
 
 struct ledger {
@@ -8,9 +8,17 @@ struct ledger {
 	ledger_report_fn report;
 	void *ctx;
 	struct account_table accounts;
-	uint32_t serial; /* of the last listing */
+	uint32_t serial;     /* of the last listing */
+	bool no_group_count; /* the kernel does not count group kills */
 	struct balance
 		closed; /* `counted` of tops that are closed; `reported` and `recounts` of all */
+};
+
+/* A directory that a walk stands in, and the one above it. */
+struct level {
+	const struct account *a;
+	int dir;
+	const struct level *up;
 };
 
 /* One walk through the tree. */
@@ -18,17 +26,37 @@ struct descent {
 	struct ledger *l;
 	uint64_t now_ns;
 	bool again; /* something could not be read: a later walk has to */
-	bool group; /* on kernels that do not count group kills: memory.oom.group is set here or above */
+	const struct level *level;
+	uint64_t untold_groups; /* counted above the first level, and not told yet */
+	struct recount_hints hints;
 };
 
+/* Reads a top's own memory.events. Returns 0, TREE_E_*, or a negated errno. */
+int ledger_read_top(struct ledger *l, const struct account *top, struct reading *ret);
 /*
- * Reports what is new at and below @a, whose counter stands at @total. @final: a rest is reported
+ * Takes all that was counted at and below @a, a new top, as known, and joins the tops below it.
+ * Returns 0, TREE_E_* or a negated errno; then nothing but @a and the accounts below it has changed.
+ */
+int baseline_take(struct descent *d, struct account *a, int dir);
+/*
+ * Reports what is new at and below @a, whose counters stand at @total. @final: a rest is reported
  * now; else it is kept for a second look. Returns 0, TREE_E_* if @a itself could not be looked into,
  * or a negated errno.
  */
-int descent_settle(struct descent *d, struct account *a, int dir, const struct reading *total,
+int descent_settle(struct descent *d, struct account *a, int dir, const struct counts *total,
 		   bool final);
-/* Books @count events of @kind at @a after handing them to the report function. */
+/*
+ * The walk comes through @dir, the directory of @a, on its way to where it begins: takes in what has
+ * to be known of the groups above. Returns 0, TREE_E_* or a negated errno.
+ */
+int descent_come_through(struct descent *d, const struct account *a, int dir);
+/*
+ * Reports @rest, which nothing that lives at or below @a explains: as unplaced if @how says so or it
+ * may have come during the baseline, else as removed.
+ */
+int descent_rest(struct descent *d, struct account *a, const struct deltas *rest,
+		 const struct ledger_report *how);
+/* Hands a report about @a to the report function, and books it unless it could not be taken. */
 int descent_report(struct descent *d, struct account *a, const struct ledger_report *what);
 /* TREE_E_GONE is no trouble, TREE_E_BUSY marks @d for another walk; anything else is returned. */
 int descent_trouble(struct descent *d, int r);

@@ -1,54 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/pace.h"
 
-#define SLOT_NS UINT64_C(10000000)
-#define REREADS 5
-#define REREAD_NS (SLOT_NS / REREADS)
-#define FRUITLESS_MAX 3
-#define QUIET_NS UINT64_C(100000000)
-#define WALK_SHARE 10 /* one in so many parts of a CPU */
+#define SHARE 10 /* one in so many parts of a CPU */
 
-void pace_woken(struct pace *p, uint64_t now_ns, bool news)
+static void refill(struct pace *p, uint64_t now_ns)
 {
-	if (news || now_ns - p->woken_ns > QUIET_NS)
-		p->fruitless = 0;
-	p->woken_ns = now_ns;
-	p->reread_ns = 0;
-	if (news || p->fruitless >= FRUITLESS_MAX)
+	uint64_t passed = now_ns - p->at_ns;
+
+	if (now_ns < p->at_ns)
 		return;
-	p->fruitless++;
-	p->rereads = REREADS;
-	p->reread_ns = now_ns + REREAD_NS;
-}
-
-void pace_reread(struct pace *p, uint64_t now_ns, bool news)
-{
-	p->reread_ns = 0;
-	if (news)
-		p->fruitless = 0;
-	else if (--p->rereads > 0)
-		p->reread_ns = now_ns + REREAD_NS;
+	/* A day without a walk is no reason to overflow. */
+	if (p->at_ns == 0 || passed / SHARE > 2 * (uint64_t)PACE_CREDIT_NS)
+		p->credit_ns = PACE_CREDIT_NS;
+	else
+		p->credit_ns += (int64_t)(passed / SHARE);
+	if (p->credit_ns > PACE_CREDIT_NS)
+		p->credit_ns = PACE_CREDIT_NS;
+	p->at_ns = now_ns;
 }
 
 bool pace_may_walk(struct pace *p, uint64_t now_ns)
 {
-	p->wanted = now_ns < p->walk_ns;
+	p->wanted = now_ns < pace_free(p);
 	return !p->wanted;
+}
+
+uint64_t pace_free(const struct pace *p)
+{
+	return p->credit_ns >= 0 ? 0 : p->at_ns + (uint64_t)-p->credit_ns * SHARE;
 }
 
 void pace_walked(struct pace *p, uint64_t now_ns, uint64_t cost_ns)
 {
+	refill(p, now_ns);
 	p->wanted = false;
-	p->walk_ns = now_ns + cost_ns * (WALK_SHARE - 1);
+	p->credit_ns -= (int64_t)cost_ns;
 }
 
 uint64_t pace_due(const struct pace *p)
 {
-	uint64_t due = UINT64_MAX;
-
-	if (p->reread_ns != 0)
-		due = p->reread_ns;
-	if (p->wanted && p->walk_ns < due)
-		due = p->walk_ns;
-	return due;
+	return p->wanted ? pace_free(p) : UINT64_MAX;
 }

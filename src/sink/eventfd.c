@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,18 +19,59 @@
 
 #define FDINFO_MAX 512 /* an eventfd's has five short lines, its count among them */
 
+/*
+ * Without /proc, which is closed to a process that has changed its user since it was executed: the
+ * kernel looks at the eventfd of a request before it writes to the request, and one that may not be
+ * written to goes no further. So EFAULT means that it is one, and it was not signalled.
+ */
+static int check_by_aio(int fd)
+{
+	struct iocb request = {
+		.aio_lio_opcode = IOCB_CMD_POLL,
+		.aio_fildes = (uint32_t)fd,
+		.aio_buf = POLLIN,
+		.aio_flags = IOCB_FLAG_RESFD,
+		.aio_resfd = (uint32_t)fd,
+	};
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	aio_context_t aio = 0;
+	struct iocb *p;
+	int err;
+
+	if (syscall(SYS_io_setup, 1, &aio) < 0)
+		return errno_neg();
+	p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED) {
+		err = errno;
+	} else {
+		*p = request;
+		err = mprotect(p, page, PROT_READ) < 0 || syscall(SYS_io_submit, aio, 1L, &p) < 0
+			      ? errno
+			      : EIO;
+		(void)munmap(p, page);
+	}
+	(void)syscall(SYS_io_destroy, aio);
+	if (err == EFAULT)
+		return 0;
+	return err == EINVAL ? SINK_EVENTFD_E_NOT_ONE : -err;
+}
+
 int sink_eventfd_check(int fd)
 {
 	_cleanup_close_ int info = -1;
 	char path[64], text[FDINFO_MAX];
 	ssize_t n;
+	int flags;
 
-	if (fcntl(fd, F_GETFD) < 0)
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0)
 		return errno_neg();
+	if (flags & O_PATH)
+		return -EBADF; /* as everywhere that a descriptor to work with is asked for */
 	(void)snprintf(path, sizeof(path), "/proc/thread-self/fdinfo/%d", fd);
 	info = open(path, O_RDONLY | O_CLOEXEC);
 	if (info < 0)
-		return errno_neg();
+		return check_by_aio(fd);
 	n = read(info, text, sizeof(text) - 1);
 	if (n < 0)
 		return errno_neg();

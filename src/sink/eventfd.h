@@ -54,5 +54,5 @@ void sink_eventfd_flush(struct sink_eventfd *s);
 /* Signals that reached nobody: the descriptor was closed, or is no eventfd. */
 uint64_t sink_eventfd_failed(const struct sink_eventfd *s);
 
-/* Whether @fd is an eventfd. Returns 0, SINK_EVENTFD_E_NOT_ONE, -EBADF, or why /proc cannot tell. */
+/* Whether @fd is an eventfd. Returns 0, SINK_EVENTFD_E_NOT_ONE, -EBADF, or why it cannot be told. */
 int sink_eventfd_check(int fd);

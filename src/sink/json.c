@@ -25,6 +25,12 @@ static json_t *number(uint64_t n)
 	return n <= INT64_MAX ? json_integer((json_int_t)n) : json_null();
 }
 
+/* How often: at its end it stays a number, and says "at least". */
+static json_t *count(uint64_t n)
+{
+	return json_integer(n <= INT64_MAX ? (json_int_t)n : (json_int_t)INT64_MAX);
+}
+
 static json_t *number_unless(uint64_t n, uint64_t none)
 {
 	return n == none ? json_null() : number(n);
@@ -112,13 +118,13 @@ int json_encode_event(const struct event *e, char **ret)
 	char *text = NULL;
 	int r = 0;
 
-	r |= put(object, "seq", number(e->seq));
+	r |= put(object, "seq", count(e->seq));
 	r |= put(object, "time", rfc3339(e->realtime_ns));
 	r |= put(object, "boottime_ns", number(e->boottime_ns));
 	r |= put(object, "kind", json_string(event_kind_name(e->kind)));
-	r |= put(object, "count", number(e->count_min));
+	r |= put(object, "count", count(e->count_min));
 	if (e->count_max != e->count_min)
-		r |= put(object, "count_max", number(e->count_max));
+		r |= put(object, "count_max", count(e->count_max));
 	r |= put(object, "cgroup", name(e->cgroup));
 	r |= put(object, "cgroup_id", number_unless(e->cgroup_id, 0));
 	r |= put(object, "hierarchy", hierarchy(e->hierarchy));

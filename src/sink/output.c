@@ -72,7 +72,7 @@ static int make_room(struct output *o, size_t n)
 
 	if (o->data && o->start + o->used + n <= o->size)
 		return 0;
-	if (o->start > 0) {
+	if (o->data && o->start > 0) {
 		memmove(o->data, o->data + o->start, o->used);
 		o->start = 0;
 	}

@@ -152,7 +152,6 @@ static int open_error(int r)
 static int is_exiting(const struct cgroup_host *host, const char *who)
 {
 	_cleanup_free_ char *file = NULL, *text = NULL;
-	unsigned flags;
 	const char *p;
 	int r;
 
@@ -164,9 +163,9 @@ static int is_exiting(const struct cgroup_host *host, const char *who)
 	if (r < 0)
 		return r == -ENOMEM ? r : r == -ENOENT || r == -ESRCH;
 	p = strrchr(text, ')'); /* a task may have any name, but it ends here */
-	if (!p || sscanf(p, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
-		return 0;
-	return (flags & PF_EXITING) != 0;
+	for (int field = 2; p && field < 9; field++)
+		p = strchr(p + 1, ' ');
+	return p && (strtoul(p, NULL, 10) & PF_EXITING) != 0;
 }
 
 /*
@@ -207,8 +206,8 @@ static int resolve_process(const struct cgroup_host *host, const char *who, cons
 		char tid[16];
 
 		snprintf(tid, sizeof(tid), "%d", getpid());
-		r = dir_find_member(host, h, unknown, rest, strcmp(who, "self") == 0 ? tid : who,
-				    &found);
+		r = search_task(host, h, unknown, rest, strcmp(who, "self") == 0 ? tid : who,
+				&found);
 		if (r != 0)
 			return r;
 		rest = found;

@@ -693,9 +693,9 @@ const char *local_events_notice(const struct local_events *le)
 
 	DL_FOREACH2 (le->lagging, c, lagging_next)
 		if (c->unwatched)
-			return "inotify refuses more watches (fs.inotify.max_user_watches): "
-			       "removed "
-			       "cgroups are found within a second instead of at once";
+			return "no inotify watch could be set (fs.inotify.max_user_watches, or "
+			       "/proc is closed to this process): removed cgroups are found "
+			       "within a second instead of at once";
 	return le->lagging ? "a counter file could not be opened again: trying once a second"
 			   : NULL;
 }

@@ -120,18 +120,6 @@ static struct top *covering_top(struct v2_source *v2, const char *path)
 	return NULL;
 }
 
-/* Tops that a new one has taken over in the ledger need no descriptor of their own any more. */
-static void drop_covered(struct v2_source *v2, struct top *over)
-{
-	struct top *t, *tmp;
-
-	DL_FOREACH_SAFE (v2->tops, t, tmp)
-		if (t != over && v2_top_covers(over, t->path)) {
-			t->account = NULL; /* joined the other's tree */
-			v2_top_close(t);
-		}
-}
-
 static int attach_top(struct v2_source *v2, const struct source_target *target)
 {
 	const struct v2_top_args args = { .path = target->at->path,
@@ -145,9 +133,7 @@ static int attach_top(struct v2_source *v2, const struct source_target *target)
 		r = ledger_pass(v2->ledger, t->account, v2->now_ns);
 		return r == LEDGER_E_GONE ? -ENODEV : r > 0 ? 0 : r;
 	}
-	r = v2_top_open(v2, &args, &t);
-	if (r == 0)
-		drop_covered(v2, t);
+	r = v2_top_open(v2, &args, NULL);
 	return r > 0 ? -ENODEV : r;
 }
 
@@ -167,7 +153,7 @@ static int remember_watch(struct v2_source *v2, const struct source_target *targ
 		free(w);
 		return -ENOMEM;
 	}
-	(void)tree_watch_add(v2->changes, w->parent, false);
+	(void)tree_watch_add(v2->changes, w->parent, TREE_CHILDREN);
 	LL_PREPEND(v2->watches, w);
 	return 0;
 }
@@ -176,7 +162,6 @@ static int attach_host(struct v2_source *v2, const struct source_target *target)
 {
 	int r;
 
-	v2->discover = true;
 	v2->discover_deep = v2->tree.flat;
 	v2->host_watched = true;
 	v2->host_cookie = target->cookie;
@@ -214,7 +199,7 @@ static int v2_attach(struct source *s, const struct source_target *target)
 		r = attach_host(v2, target);
 	else
 		r = attach_top(v2, target);
-	if (r == 0 && v2->s.host->v2.local_events && !target->local && !v2->discover)
+	if (r == 0 && v2->s.host->v2.local_events && !target->local && !v2->host_watched)
 		r = attach_localevents(v2, target);
 	if (r == 0 && !is_real_root(target))
 		r = remember_watch(v2, target);
@@ -235,7 +220,7 @@ static int v2_detach(struct source *s, uint64_t cookie)
 	if (!w)
 		return v2->host_watched && v2->host_cookie == cookie ? 0 : -ENOENT;
 	LL_DELETE(v2->watches, w);
-	tree_watch_remove(v2->changes, w->parent, false);
+	tree_watch_remove(v2->changes, w->parent, TREE_CHILDREN);
 	/* A top goes with the last watch in its tree. */
 	DL_FOREACH_SAFE (v2->tops, t, tmp) {
 		bool used = !t->named;
@@ -341,6 +326,8 @@ static void v2_balance(const struct source *s, struct balance *sum)
 	add_restless(v2, &b);
 	b.kind[EVENT_KILL].counted += v2->host.told;
 	b.kind[EVENT_KILL].reported += v2->host.told;
+	if (v2->settling)
+		b.kind[EVENT_KILL].counted -= v2_host_excess(v2);
 	balance_add(sum, &b);
 	balance_add(sum, &v2->unproven);
 }

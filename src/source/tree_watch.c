@@ -18,10 +18,21 @@
 #define READ_BUFFER 16384
 #define READS_PER_ROUND 16 /* then others get their turn; the descriptor stays ready */
 
+static const struct {
+	const char *file;
+	uint32_t mask;
+	enum tree_change change; /* TREE_CHILDREN: by the mask of the event */
+} objects[] = {
+	[TREE_CHILDREN] = { "", IN_CREATE | IN_DELETE | IN_ONLYDIR, TREE_CREATED },
+	[TREE_SWITCHES] = { "/cgroup.subtree_control", IN_MODIFY, TREE_CONTROL },
+	[TREE_EVENTS] = { "/memory.events", IN_MODIFY, TREE_COUNTED },
+	[TREE_EVENTS_LOCAL] = { "/memory.events.local", IN_MODIFY, TREE_COUNTED },
+};
+
 struct watched {
 	int wd;
 	unsigned users;
-	char *key; /* "d/path" for the directory, "c/path" for its cgroup.subtree_control */
+	char *key; /* a digit for the object, then the path */
 	UT_hash_handle by_wd;
 	UT_hash_handle by_key;
 };
@@ -83,12 +94,12 @@ bool tree_watch_limited(const struct tree_watch *tw)
 	return tw->limited;
 }
 
-static struct watched *find_key(const struct tree_watch *tw, const char *dir, bool control,
+static struct watched *find_key(const struct tree_watch *tw, const char *dir, enum tree_object what,
 				char **ret_key)
 {
 	struct watched *w = NULL;
 
-	if (asprintf(ret_key, "%c%s", control ? 'c' : 'd', dir) < 0)
+	if (asprintf(ret_key, "%d%s", (int)what, dir) < 0)
 		*ret_key = NULL;
 	else
 		HASH_FIND(by_key, tw->keys, *ret_key, strlen(*ret_key), w);
@@ -96,18 +107,16 @@ static struct watched *find_key(const struct tree_watch *tw, const char *dir, bo
 }
 
 /* Asks the kernel for the watch. The object is opened first, so that no path is resolved twice. */
-static int add_wd(struct tree_watch *tw, const char *dir, bool control, int *ret)
+static int add_wd(struct tree_watch *tw, const char *dir, enum tree_object what, int *ret)
 {
 	_cleanup_close_ int fd = -1;
 	_cleanup_free_ char *path = NULL;
 	char proc[sizeof("/proc/self/fd/") + 12];
-	uint32_t mask = control ? IN_MODIFY : IN_CREATE | IN_DELETE | IN_ONLYDIR;
 	int wd;
 
 	while (*dir == '/')
 		dir++;
-	if (asprintf(&path, "%s%s", *dir ? dir : ".", control ? "/cgroup.subtree_control" : "") <
-	    0) {
+	if (asprintf(&path, "%s%s", *dir ? dir : ".", objects[what].file) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
@@ -115,7 +124,7 @@ static int add_wd(struct tree_watch *tw, const char *dir, bool control, int *ret
 	if (fd < 0)
 		return errno == ENOENT ? TREE_WATCH_E_GONE : errno_neg();
 	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	wd = inotify_add_watch(tw->fd, proc, mask);
+	wd = inotify_add_watch(tw->fd, proc, objects[what].mask);
 	if (wd < 0) {
 		tw->limited |= errno == ENOSPC;
 		return errno == ENOSPC ? TREE_WATCH_E_LIMIT : errno_neg();
@@ -158,10 +167,10 @@ static void forget_wd(struct tree_watch *tw, int wd)
 		drop(tw, w);
 }
 
-int tree_watch_add(struct tree_watch *tw, const char *dir, bool control)
+int tree_watch_add(struct tree_watch *tw, const char *dir, enum tree_object what)
 {
 	_cleanup_free_ char *key = NULL;
-	struct watched *w = find_key(tw, dir, control, &key);
+	struct watched *w = find_key(tw, dir, what, &key);
 	int wd = -1;
 	int r;
 
@@ -171,7 +180,7 @@ int tree_watch_add(struct tree_watch *tw, const char *dir, bool control)
 		w->users++;
 		return 0;
 	}
-	r = add_wd(tw, dir, control, &wd);
+	r = add_wd(tw, dir, what, &wd);
 	if (r != 0)
 		return r;
 	forget_wd(tw, wd);
@@ -183,10 +192,10 @@ int tree_watch_add(struct tree_watch *tw, const char *dir, bool control)
 	return r;
 }
 
-void tree_watch_remove(struct tree_watch *tw, const char *dir, bool control)
+void tree_watch_remove(struct tree_watch *tw, const char *dir, enum tree_object what)
 {
 	_cleanup_free_ char *key = NULL;
-	struct watched *w = find_key(tw, dir, control, &key);
+	struct watched *w = find_key(tw, dir, what, &key);
 
 	if (!w || --w->users > 0)
 		return;
@@ -214,8 +223,8 @@ static void tell(struct tree_watch *tw, const struct inotify_event *e, tree_chan
 	dir = strdup(w->key + 1); /* @changed may take the watch away */
 	if (!dir)
 		changed(ctx, TREE_OVERFLOW, NULL, NULL);
-	else if (w->key[0] == 'c')
-		changed(ctx, TREE_CONTROL, dir, NULL);
+	else if (w->key[0] != '0' + TREE_CHILDREN)
+		changed(ctx, objects[w->key[0] - '0'].change, dir, NULL);
 	else if ((e->mask & IN_ISDIR) && (e->mask & IN_CREATE))
 		changed(ctx, TREE_CREATED, dir, e->name);
 	else if ((e->mask & IN_ISDIR) && (e->mask & IN_DELETE))

@@ -18,7 +18,16 @@ enum tree_change {
 	TREE_CREATED,  /* a cgroup called `name` appeared in `dir` */
 	TREE_DELETED,  /* a cgroup called `name` was removed from `dir` */
 	TREE_CONTROL,  /* cgroup.subtree_control of `dir` was written */
+	TREE_COUNTED,  /* a counter of `dir` moved */
 	TREE_OVERFLOW, /* some changes were lost: look at everything anew */
+};
+
+/* What of a cgroup is watched. */
+enum tree_object {
+	TREE_CHILDREN,     /* directories that appear in it or are removed from it */
+	TREE_SWITCHES,     /* its cgroup.subtree_control */
+	TREE_EVENTS,       /* its memory.events: where no descriptor is to be had for EPOLLPRI */
+	TREE_EVENTS_LOCAL, /* its memory.events.local */
 };
 
 typedef void (*tree_change_fn)(void *ctx, enum tree_change what, const char *dir, const char *name);
@@ -34,12 +43,12 @@ struct tree_watch *tree_watch_close(struct tree_watch *tw);
 /* The descriptor to poll for EPOLLIN. */
 int tree_watch_fd(const struct tree_watch *tw);
 /*
- * Watches the children of the cgroup @dir (a path from the root), or with @control its
- * cgroup.subtree_control. Calls nest. Returns 0, TREE_WATCH_E_* or a negated errno.
+ * Watches @what of the cgroup @dir (a path from the root). Calls nest. Returns 0, TREE_WATCH_E_* or a
+ * negated errno.
  */
-int tree_watch_add(struct tree_watch *tw, const char *dir, bool control);
+int tree_watch_add(struct tree_watch *tw, const char *dir, enum tree_object what);
 /* Takes one tree_watch_add() back. */
-void tree_watch_remove(struct tree_watch *tw, const char *dir, bool control);
+void tree_watch_remove(struct tree_watch *tw, const char *dir, enum tree_object what);
 /* Reads what happened and calls @changed for each change. Returns 0 or a negated errno. */
 int tree_watch_read(struct tree_watch *tw, tree_change_fn changed, void *ctx);
 /* Whether a watch could not be had because of the limit. */

@@ -35,7 +35,7 @@ static uint64_t id_of(const struct v2_source *v2, const char *path)
 
 static void mortal_free(struct v2_source *v2, struct mortal *m)
 {
-	tree_watch_remove(v2->changes, m->parent, false);
+	tree_watch_remove(v2->changes, m->parent, TREE_CHILDREN);
 	free(m->parent);
 	free(m->path);
 	free(m);
@@ -56,7 +56,7 @@ void v2_mortal_add(struct v2_source *v2, const char *path, uint64_t id)
 	m->id = id;
 	m->path = strdup(path);
 	m->parent = v2_parent_path(path);
-	if (!m->path || !m->parent || tree_watch_add(v2->changes, m->parent, false) != 0) {
+	if (!m->path || !m->parent || tree_watch_add(v2->changes, m->parent, TREE_CHILDREN) != 0) {
 		free(m->parent);
 		free(m->path);
 		free(m);
@@ -86,7 +86,7 @@ static void end_watches(struct v2_source *v2, const char *path)
 		if (strcmp(w->path, path) != 0)
 			continue;
 		LL_DELETE(v2->watches, w);
-		tree_watch_remove(v2->changes, w->parent, false);
+		tree_watch_remove(v2->changes, w->parent, TREE_CHILDREN);
 		(void)engine_watch_remove(v2->s.engine, w->cookie);
 		free(w->path);
 		free(w->parent);
@@ -176,8 +176,8 @@ int v2_discover(struct v2_source *v2, const char *path, bool fresh)
 	int r;
 
 	/* Listed after it is watched: what appears in between is seen twice rather than never. */
-	(void)tree_watch_add(v2->changes, path, false);
-	(void)tree_watch_add(v2->changes, path, true);
+	(void)tree_watch_add(v2->changes, path, TREE_CHILDREN);
+	(void)tree_watch_add(v2->changes, path, TREE_SWITCHES);
 	r = v2_tree_open(v2->s.host->v2.root_fd, path, 0, &dir);
 	if (r == 0)
 		r = v2_tree_ops.list(&tree, dir, discover_child, &d);
@@ -201,13 +201,30 @@ int v2_gone_all(struct v2_source *v2, const char *path)
 	_cleanup_close_ int dir = -1;
 	int r;
 
-	r = tree_watch_add(v2->changes, path, false);
+	r = tree_watch_add(v2->changes, path, TREE_CHILDREN);
 	if (r != 0)
 		return r == TREE_WATCH_E_LIMIT || r == TREE_WATCH_E_GONE ? 0 : r;
 	r = v2_tree_open(v2->s.host->v2.root_fd, path, 0, &dir);
 	if (r == 0)
 		r = v2_tree_ops.list(&v2->whole, dir, gone_all_child, &d);
 	return r > 0 ? 0 : r;
+}
+
+/* Whether children of @dir become tops as they appear. */
+static bool discovers(const struct v2_source *v2, const char *dir)
+{
+	const struct named_watch *w;
+	size_t n;
+
+	if (v2->host_watched && (v2->discover_deep || strcmp(dir, "/") == 0))
+		return true;
+	LL_FOREACH (v2->watches, w) {
+		n = strlen(w->path);
+		if (v2->discover_deep && strncmp(dir, w->path, n) == 0 &&
+		    (dir[n] == '\0' || dir[n] == '/'))
+			return true;
+	}
+	return false;
 }
 
 static int created(struct v2_source *v2, const char *dir, const char *name)
@@ -225,7 +242,7 @@ static int created(struct v2_source *v2, const char *dir, const char *name)
 		v2_mortal_add(v2, path, id_of(v2, path));
 		r = v2_gone_all(v2, path);
 	}
-	if (r == 0 && v2->discover && (v2->discover_deep || strcmp(dir, "/") == 0))
+	if (r == 0 && discovers(v2, dir))
 		r = v2_discover(v2, dir, true);
 	return r;
 }
@@ -238,10 +255,8 @@ static int deleted(struct v2_source *v2, const char *dir, const char *name)
 	if (!path)
 		return -ENOMEM;
 	DL_FOREACH (v2->tops, t)
-		if (strcmp(t->parent, dir) == 0 && strcmp(t->path, path) != 0) {
-			t->guard.dirty = true;
-			t->guard.refresh_ns = v2->now_ns;
-		}
+		if (strcmp(t->parent, dir) == 0 && strcmp(t->path, path) != 0)
+			v2_guard_soil(t);
 	t = v2_top_find(v2, path);
 	if (t)
 		return v2_top_check(t, v2->now_ns); /* it tells `gone` when it is settled */
@@ -256,9 +271,17 @@ static int control_written(struct v2_source *v2, const char *dir)
 	DL_FOREACH_SAFE (v2->tops, t, tmp)
 		if (r == 0 && strcmp(t->parent, dir) == 0)
 			r = v2_top_check(t, v2->now_ns);
-	if (r == 0 && v2->discover && (v2->discover_deep || strcmp(dir, "/") == 0))
+	if (r == 0 && discovers(v2, dir))
 		r = v2_discover(v2, dir, true);
 	return r;
+}
+
+/* A top without a descriptor of its own. */
+static int counted(struct v2_source *v2, const char *dir)
+{
+	struct top *t = v2_top_find(v2, dir);
+
+	return t ? v2_top_check(t, v2->now_ns) : 0;
 }
 
 static void changed(void *ctx, enum tree_change what, const char *dir, const char *name)
@@ -275,6 +298,9 @@ static void changed(void *ctx, enum tree_change what, const char *dir, const cha
 		break;
 	case TREE_CONTROL:
 		r = control_written(v2, dir);
+		break;
+	case TREE_COUNTED:
+		r = counted(v2, dir);
 		break;
 	case TREE_OVERFLOW:
 		r = -EOVERFLOW;
@@ -342,20 +368,23 @@ static int rescan_gone(struct v2_source *v2)
 
 int v2_rescan(struct v2_source *v2)
 {
+	const struct named_watch *w;
 	struct top *t, *tmp;
 	int r = 0;
 
 	v2->rescan = false;
 	DL_FOREACH_SAFE (v2->tops, t, tmp) {
-		t->guard.dirty = true;
-		t->guard.refresh_ns = v2->now_ns;
+		v2_guard_soil(t);
 		if (r == 0)
 			r = v2_top_check(t, v2->now_ns);
 	}
 	if (r == 0)
 		r = rescan_gone(v2);
-	if (r == 0 && v2->discover)
+	if (r == 0 && v2->host_watched)
 		r = v2_discover(v2, "/", true);
+	LL_FOREACH (v2->watches, w)
+		if (r == 0 && v2->discover_deep)
+			r = v2_discover(v2, w->path, true);
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE) {
 		v2->rescan = true;
 		r = 0;

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "source/v2_source.h"
 
@@ -84,21 +85,31 @@ static bool still_alive(const struct top *t)
 	return v2_tree_ops.read(&v2_of_top(t)->tree, v2_tree_top(t->number), NULL, &rd) == 0;
 }
 
+void v2_guard_soil(struct top *t)
+{
+	if (!t->named || !t->guard.known)
+		return;
+	t->guard.dirty = true;
+	t->guard.refresh_ns = v2_of_top(t)->now_ns;
+}
+
 void v2_guard_take(struct top *t)
 {
 	struct guard *g = &t->guard;
 	struct deltas dead;
-	bool known;
+	int r;
 
 	g->refresh_ns = 0;
-	known = dead_sum(t, &dead) == 0;
-	if (known && v2_of_top(t)->tree.flat && !g->known && !g->children)
-		known = dead_below(t, &g->below) == 0;
+	r = dead_sum(t, &dead);
+	if (r == 0 && v2_of_top(t)->tree.flat && !g->known && !g->children)
+		r = dead_below(t, &g->below);
 	/* Alive after the sum was taken: it is not in it. */
-	if (known && still_alive(t)) {
+	if (r == 0 && still_alive(t)) {
 		g->known = true;
 		g->dirty = false;
 		g->dead = dead;
+	} else if (r == LEDGER_E_AGAIN) {
+		g->refresh_ns = clock_boottime_ns() + LEDGER_SLOT_NS; /* it would not stand still */
 	}
 }
 

@@ -23,6 +23,8 @@
 
 #define VMSTAT_MAX 65536
 #define HOST_LOOK_NS NSEC_PER_SEC
+/* A CPU may be held up between counting for the host and for the cgroup: a difference has to last. */
+#define HOST_LASTS_NS (100 * NSEC_PER_MSEC)
 
 int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret)
 {
@@ -126,7 +128,26 @@ int v2_host_run(struct v2_source *v2, uint64_t now_ns)
 	}
 	ledger_balance(v2->ledger, &b);
 	known = h->base + b.kind[EVENT_KILL].reported + b.kind[EVENT_KILL].recounts + h->told;
+	if (h->seen > known && !h->confirmed) {
+		h->confirmed = true;
+		h->judge_ns = now_ns + HOST_LASTS_NS;
+		return 0;
+	}
+	h->confirmed = false;
 	r = h->seen > known ? tell(v2, h->seen - known) : 0;
 	h->judge_ns = r == 0 ? 0 : now_ns + LEDGER_SLOT_NS;
 	return r == -ENOMEM ? 0 : r;
+}
+
+uint64_t v2_host_excess(const struct v2_source *v2)
+{
+	struct balance b = { 0 };
+	uint64_t counted, known;
+
+	if (!v2->host.on || v2_vmstat_kills(v2->s.host, &counted) < 0)
+		return 0;
+	ledger_balance(v2->ledger, &b);
+	known = b.kind[EVENT_KILL].reported + b.kind[EVENT_KILL].recounts + v2->host.told;
+	counted -= v2->host.base;
+	return known > counted ? known - counted : 0;
 }

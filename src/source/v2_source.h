@@ -15,6 +15,7 @@
 
 #include "core/ledger.h"
 #include "core/pace.h"
+#include "core/reread.h"
 #include "source/source.h"
 #include "source/tree_watch.h"
 #include "source/v2_tree.h"
@@ -43,6 +44,7 @@ struct guard {
 struct top {
 	struct source_io io; /* first: what epoll points at */
 	int events_fd;       /* -1: none could be had */
+	bool inotified;      /* instead of a descriptor */
 	unsigned number;
 	char *path;
 	char *parent;
@@ -50,6 +52,7 @@ struct top {
 	bool named; /* asked for by name: its removal is told and settled from its parent */
 	enum top_state state;
 	struct account *account;
+	struct reread reread;
 	struct pace pace;
 	uint64_t again_ns; /* a walk could not read everything: walk again then; 0: not */
 	uint64_t poll_ns;  /* without a descriptor: look again then */
@@ -91,6 +94,7 @@ struct host_account {
 	bool deaths;       /* a top was removed: a difference may be its last moment */
 	uint64_t seen;     /* the value being judged, */
 	uint64_t judge_ns; /* when; 0: none is */
+	bool confirmed;    /* the difference was there once before */
 	uint64_t next_ns;  /* not to be looked at before */
 };
 
@@ -109,8 +113,7 @@ struct v2_source {
 	struct named_watch *watches;
 	struct mortal *mortals;
 	bool gone_all;
-	bool discover;      /* tops are found as they appear: whole host, or memory_localevents */
-	bool discover_deep; /* on every level, not only below the root */
+	bool discover_deep; /* memory_localevents: tops on every level, not only below the root */
 	uint64_t host_cookie;
 	bool host_watched;
 	struct host_account host;
@@ -155,6 +158,8 @@ struct top *v2_top_find(const struct v2_source *v2, const char *path);
 char *v2_parent_path(const char *path);
 
 /* v2_guard.c */
+/* A neighbour died: the sum has to be taken anew. */
+void v2_guard_soil(struct top *t);
 /* Takes the sum of the dead below the parent, with the top alive. Trouble leaves it unknown. */
 void v2_guard_take(struct top *t);
 /*
@@ -186,6 +191,8 @@ int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret);
 void v2_host_open(struct v2_source *v2);
 int v2_host_run(struct v2_source *v2, uint64_t now_ns);
 uint64_t v2_host_due(const struct v2_source *v2);
+/* How many kills more were told than the host counted: none, unless we are wrong. */
+uint64_t v2_host_excess(const struct v2_source *v2);
 /* Asks for a comparison; at most once a second but for the last. */
 void v2_host_look(struct v2_source *v2, uint64_t now_ns);
 

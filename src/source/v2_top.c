@@ -54,10 +54,18 @@ struct top *v2_top_find(const struct v2_source *v2, const char *path)
 	return NULL;
 }
 
+static enum tree_object events_object(const struct v2_source *v2)
+{
+	return v2->tree.flat ? TREE_EVENTS_LOCAL : TREE_EVENTS;
+}
+
 static void drop_descriptor(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
 
+	if (t->inotified)
+		tree_watch_remove(v2->changes, t->path, events_object(v2));
+	t->inotified = false;
 	if (t->events_fd < 0)
 		return;
 	(void)epoll_ctl(v2->s.epoll_fd, EPOLL_CTL_DEL, t->events_fd, NULL);
@@ -67,7 +75,7 @@ static void drop_descriptor(struct top *t)
 
 static int ready(struct source_io *io, uint32_t events, uint64_t now_ns);
 
-/* Opens memory.events for wakeups. Without a descriptor to spare the top is polled instead. */
+/* Opens memory.events for wakeups. Without a descriptor to spare inotify has to do, or a timer. */
 static int take_descriptor(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
@@ -84,7 +92,7 @@ static int take_descriptor(struct top *t)
 	} else if (r == 0) {
 		r = TREE_E_BUSY;
 	}
-	/* Plain files, as in a tree made for tests, cannot be polled (EPERM): looked at in turns. */
+	/* EPERM: a plain file, as in a tree made for tests, cannot be polled. */
 	if (r == 0 && epoll_ctl(v2->s.epoll_fd, EPOLL_CTL_ADD, t->events_fd, &ev) < 0)
 		r = errno == EPERM || errno == ENOMEM || errno == ENOSPC ? TREE_E_BUSY
 									 : errno_neg();
@@ -93,7 +101,9 @@ static int take_descriptor(struct top *t)
 	drop_descriptor(t);
 	if (r != TREE_E_BUSY)
 		return r;
-	t->poll_ns = clock_boottime_ns() + V2_POLL_NS;
+	t->inotified = tree_watch_add(v2->changes, t->path, events_object(v2)) == 0;
+	if (!t->inotified)
+		t->poll_ns = clock_boottime_ns() + V2_POLL_NS;
 	return 0;
 }
 
@@ -142,11 +152,11 @@ static void watch_around(struct top *t)
 	_cleanup_close_ int dir = -1;
 	struct stat st;
 
-	(void)tree_watch_add(v2->changes, t->parent, false);
-	(void)tree_watch_add(v2->changes, t->parent, true);
+	(void)tree_watch_add(v2->changes, t->parent, TREE_CHILDREN);
+	(void)tree_watch_add(v2->changes, t->parent, TREE_SWITCHES);
 	if (!v2->tree.flat)
 		return;
-	(void)tree_watch_add(v2->changes, t->path, false);
+	(void)tree_watch_add(v2->changes, t->path, TREE_CHILDREN);
 	/* kernfs: a directory has two links and one more per child. */
 	if (v2_tree_open(v2->s.host->v2.root_fd, t->path, t->id, &dir) == 0 && fstat(dir, &st) == 0)
 		t->guard.children = st.st_nlink > 2;
@@ -156,10 +166,10 @@ static void unwatch_around(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
 
-	tree_watch_remove(v2->changes, t->parent, false);
-	tree_watch_remove(v2->changes, t->parent, true);
+	tree_watch_remove(v2->changes, t->parent, TREE_CHILDREN);
+	tree_watch_remove(v2->changes, t->parent, TREE_SWITCHES);
 	if (v2->tree.flat)
-		tree_watch_remove(v2->changes, t->path, false);
+		tree_watch_remove(v2->changes, t->path, TREE_CHILDREN);
 }
 
 static struct top *top_free(struct top *t)
@@ -180,6 +190,7 @@ static struct top *top_new(struct v2_source *v2, const struct v2_top_args *args)
 		return NULL;
 	t->io = (struct source_io){ .source = &v2->s, .ready = ready };
 	t->events_fd = -1;
+	t->reread = REREAD_INIT;
 	t->number = v2->next_number++;
 	t->id = args->id;
 	t->named = args->named;
@@ -204,6 +215,39 @@ static void top_unlink(struct top *t)
 	top_free(t);
 }
 
+/*
+ * The tops below a new one are part of its tree now, or have counted nothing yet, and need no
+ * descriptor of their own any more. Only one that is gone is still judged by its own parent.
+ */
+static void drop_covered(struct top *over)
+{
+	struct v2_source *v2 = v2_of_top(over);
+	struct top *t, *tmp;
+	bool news;
+
+	DL_FOREACH_SAFE (v2->tops, t, tmp) {
+		if (t == over || !v2_top_covers(over, t->path))
+			continue;
+		if (t->account && account_parent(t->account))
+			t->account = NULL;
+		else if (t->account &&
+			 ledger_top_news(v2->ledger, t->account, &news) == LEDGER_E_GONE)
+			continue;
+		v2_top_close(t);
+	}
+}
+
+/* Another top tells what happens here. */
+static bool covered(const struct top *t)
+{
+	const struct top *over;
+
+	DL_FOREACH (v2_of_top(t)->tops, over)
+		if (over != t && over->state == TOP_LIVE && v2_top_covers(over, t->path))
+			return true;
+	return false;
+}
+
 int v2_top_open(struct v2_source *v2, const struct v2_top_args *args, struct top **ret)
 {
 	struct top *t = top_new(v2, args);
@@ -218,6 +262,7 @@ int v2_top_open(struct v2_source *v2, const struct v2_top_args *args, struct top
 		top_unlink(t);
 		return r == LEDGER_E_AGAIN ? -EAGAIN : r;
 	}
+	drop_covered(t);
 	if (ret)
 		*ret = t;
 	return 0;
@@ -247,6 +292,7 @@ static void lose(struct top *t, uint64_t now_ns)
 	t->state = TOP_LOST;
 	t->again_ns = t->poll_ns = 0;
 	t->pace = (struct pace){ 0 };
+	t->reread = REREAD_INIT;
 	t->measured = false;
 	t->tries = 0;
 	t->judge_ns = now_ns;
@@ -354,7 +400,7 @@ static int ready(struct source_io *io, uint32_t events, uint64_t now_ns)
 	r = look(t, now_ns, &news);
 	if (r != 0 || t->state != TOP_LIVE)
 		return r;
-	pace_woken(&t->pace, now_ns, news);
+	reread_woken(&t->reread, now_ns, news);
 	return news ? walk(t, now_ns) : 0;
 }
 
@@ -395,6 +441,10 @@ static int finish(struct top *t, uint64_t now_ns)
 		return r == -ENOMEM ? 0 : r;
 	}
 	if (v2_tree_open(v2->s.host->v2.root_fd, t->path, t->id, &dir) == 0) {
+		if (covered(t)) {
+			v2_top_close(t);
+			return 0;
+		}
 		t->state = TOP_DORMANT;
 		t->judge_ns = 0;
 		return v2_top_check(t, now_ns); /* memory may be on again already */
@@ -428,14 +478,12 @@ static int run_live(struct top *t, uint64_t now_ns)
 
 	if (ledger_due(v2_of_top(t)->ledger, t->account) <= now_ns)
 		return resolve(t, now_ns);
-	if ((t->again_ns != 0 && t->again_ns <= now_ns) ||
-	    (t->pace.wanted && t->pace.walk_ns <= now_ns))
+	if ((t->again_ns != 0 && t->again_ns <= now_ns) || pace_due(&t->pace) <= now_ns)
 		return walk(t, now_ns);
-	if ((t->pace.reread_ns != 0 && t->pace.reread_ns <= now_ns) ||
-	    (t->poll_ns != 0 && t->poll_ns <= now_ns)) {
+	if (t->reread.due_ns <= now_ns || (t->poll_ns != 0 && t->poll_ns <= now_ns)) {
 		r = look(t, now_ns, &news);
-		if (t->pace.reread_ns != 0)
-			pace_reread(&t->pace, now_ns, news);
+		if (t->reread.due_ns <= now_ns)
+			reread_done(&t->reread, now_ns, news);
 		if (t->poll_ns != 0)
 			t->poll_ns = now_ns + V2_POLL_NS;
 	}
@@ -449,13 +497,11 @@ static void run_guard(struct top *t, uint64_t now_ns)
 	if (t->guard.refresh_ns == 0 || t->guard.refresh_ns > now_ns)
 		return;
 	if (!pace_may_walk(&t->guard.pace, now_ns)) {
-		t->guard.refresh_ns = t->guard.pace.walk_ns;
+		t->guard.refresh_ns = pace_free(&t->guard.pace);
 		return;
 	}
 	cpu = clock_thread_ns();
 	v2_guard_take(t);
-	if (t->guard.dirty)
-		t->guard.refresh_ns = now_ns + LEDGER_SLOT_NS;
 	pace_walked(&t->guard.pace, clock_boottime_ns(), clock_thread_ns() - cpu);
 }
 
@@ -486,13 +532,15 @@ uint64_t v2_top_due(const struct top *t)
 	if (t->state == TOP_DORMANT)
 		return due;
 	due = pace_due(&t->pace);
+	if (t->reread.due_ns < due)
+		due = t->reread.due_ns;
 	at = ledger_due(v2_of_top(t)->ledger, t->account);
-	if (at < t->pace.walk_ns)
-		at = t->pace.walk_ns; /* a second look is a walk: it waits for its share, too */
+	if (at < pace_free(&t->pace))
+		at = pace_free(&t->pace); /* a second look is a walk: it waits for its share, too */
 	if (at < due && ledger_due(v2_of_top(t)->ledger, t->account) != UINT64_MAX)
 		due = at;
 	if (t->again_ns != 0 && t->again_ns < due)
-		due = t->again_ns < t->pace.walk_ns ? t->pace.walk_ns : t->again_ns;
+		due = t->again_ns < pace_free(&t->pace) ? pace_free(&t->pace) : t->again_ns;
 	if (t->poll_ns != 0 && t->poll_ns < due)
 		due = t->poll_ns;
 	if (t->guard.refresh_ns != 0 && t->guard.refresh_ns < due)

@@ -14,13 +14,13 @@ static unsigned long line_number;
 
 void fake_die(const char *format, ...)
 {
+	char text[256];
 	va_list args;
 
 	va_start(args, format);
-	fprintf(stderr, "fake script, line %lu: ", line_number);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	fprintf(stderr, "fake script, line %lu: %s\n", line_number, text);
 	exit(STATUS_BAD_SCRIPT);
 }
 
@@ -39,14 +39,15 @@ static char *bytes(const char *text)
 	char *s = must(strdup(text)), *to = s;
 
 	for (const char *from = text; *from != '\0'; to++) {
-		unsigned byte;
+		char hex[3] = "";
 
-		if (sscanf(from, "\\x%2x", &byte) == 1) {
-			*to = (char)byte;
-			from += 4;
-		} else {
+		if (from[0] != '\\' || from[1] != 'x') {
 			*to = *from++;
+			continue;
 		}
+		memcpy(hex, from + 2, strnlen(from + 2, 2));
+		*to = (char)strtoul(hex, NULL, 16);
+		from += 2 + strlen(hex);
 	}
 	*to = '\0';
 	return s;

@@ -124,7 +124,7 @@ static void listen_on(struct run *r, const char *path, int efd)
 	int err = try_listen(r, path, efd);
 
 	if (err == -EACCES)
-		skip("no right to register: cgroup.event_control is root's");
+		skip_all("no right to register: cgroup.event_control is root's");
 	if (err != 0)
 		die("cannot listen on %s: %s", path, strerror(-err));
 }
@@ -554,7 +554,7 @@ int main(int argc, char **argv)
 	scratch_open(&r.s, arg < argc ? argv[arg] : NULL);
 	if (r.kernel && r.s.v2) {
 		scratch_close(&r.s);
-		skip("no cgroup v1 here: the kernel has no notifier of its own");
+		skip_all("no cgroup v1 here: the kernel has no notifier of its own");
 	}
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 		run_one(&r, i);

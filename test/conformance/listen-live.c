@@ -615,7 +615,7 @@ int main(int argc, char **argv)
 	scratch_open(&s, arg < argc ? argv[arg] : NULL);
 	if (!s.v2) {
 		scratch_close(&s);
-		skip("no cgroup v2 with memory here");
+		skip_all("no cgroup v2 with memory here");
 	}
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
 		if (scenarios[i].machine && !machine)

@@ -24,7 +24,8 @@
 
 #define PAGE 4096
 
-noreturn static void end(int status, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) noreturn static void end(int status, const char *format,
+							       va_list args)
 {
 	vfprintf(stdout, format, args);
 	fputc('\n', stdout);
@@ -40,7 +41,7 @@ noreturn void die(const char *format, ...)
 	end(1, format, args);
 }
 
-noreturn void skip(const char *format, ...)
+noreturn void skip_all(const char *format, ...)
 {
 	va_list args;
 
@@ -120,20 +121,20 @@ void scratch_open(struct scratch *ret, const char *parent)
 	if (!find_mount(&s, true, where)) {
 		where = "/sys/fs/cgroup/memory";
 		if (!find_mount(&s, false, where))
-			skip("no memory cgroups here");
+			skip_all("no memory cgroups here");
 	}
 	if (!own_cgroup(s.v2, own, sizeof(own)))
-		skip("this process is in no memory cgroup");
+		skip_all("this process is in no memory cgroup");
 	if (parent)
 		(void)snprintf(s.base, sizeof(s.base), "%s/scratch-%d", parent, (int)getpid());
 	else
 		(void)snprintf(s.base, sizeof(s.base), "%s%s/scratch-%d", where,
 			       strcmp(own, "/") == 0 ? "" : own, (int)getpid());
 	if (mkdir(s.base, 0755) < 0)
-		skip("cannot make a cgroup: %s: %s", s.base, strerror(errno));
+		skip_all("cannot make a cgroup: %s: %s", s.base, strerror(errno));
 	if (s.v2 && scratch_write(&s, "", "cgroup.subtree_control", "+memory") < 0) {
 		(void)rmdir(s.base);
-		skip("%s has no memory controller for us", s.base);
+		skip_all("%s has no memory controller for us", s.base);
 	}
 	/* Before 5.11 a v1 tree may be flat. The file stays where it means nothing any more. */
 	if (!s.v2)
@@ -279,15 +280,26 @@ void hog_syscall(void)
 			_exit(1);
 }
 
-void hog_lazyfree(void)
+static void lazyfree(char *p)
 {
-	char *p = map(2 * SCRATCH_LIMIT);
-
 	for (size_t i = 0; i < 2 * SCRATCH_LIMIT; i += 64 * PAGE) {
 		touch(p + i, 64 * PAGE);
 		if (madvise(p + i, 64 * PAGE, MADV_FREE) < 0)
 			_exit(1);
 	}
+}
+
+void hog_lazyfree(void)
+{
+	lazyfree(map(2 * SCRATCH_LIMIT));
+}
+
+void hog_lazyfree_for_ever(void)
+{
+	char *p = map(2 * SCRATCH_LIMIT);
+
+	for (;;)
+		lazyfree(p);
 }
 
 void hog_nothing(void)

@@ -19,7 +19,7 @@
 
 noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends with the status that means "skipped". */
-noreturn void skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+noreturn void skip_all(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct scratch {
 	struct cgroup_host host; /* only what lib/listen needs of it */
@@ -61,8 +61,9 @@ typedef void (*hog_act)(void);
 void hog_overrun(void); /* touches memory until it is killed */
 void hog_syscall(void); /* the same, but it is the kernel that touches it, in read(2) */
 void hog_lazyfree(
-	void);       /* twice the limit, in pieces given back with MADV_FREE: hits `max`, no oom */
-void hog_hold(void); /* takes three quarters of the limit, then waits */
+	void); /* twice the limit, in pieces given back with MADV_FREE: hits `max`, no oom */
+void hog_lazyfree_for_ever(void);
+void hog_hold(void);    /* takes three quarters of the limit, then waits */
 void hog_nothing(void); /* waits */
 struct hog hog_start(const struct scratch *s, const char *path, hog_act act);
 /* Releases it and waits until it has begun to wait or has ended. */

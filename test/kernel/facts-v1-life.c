@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -53,11 +55,66 @@ static int listen_with(const struct cg *c, const char *file, const char *args)
 	return efd;
 }
 
-/* The oldest registration is a threshold that no usage reaches: it tells of the removal alone. */
+#define LISTENERS 30
+#define ROUNDS 20
+
+/* What is missing of one signal for each but the oldest, from the one that would be last. */
+static int without_signal(const int efd[LISTENERS])
+{
+	int missing = 0;
+
+	for (int l = 1; l < LISTENERS; l++)
+		missing += efd_take(efd[l]) != 1;
+	return missing;
+}
+
+/* To the first or the last processor that may be used. */
+static void run_on(bool last)
+{
+	static cpu_set_t may;
+	cpu_set_t one;
+	size_t cpu = CPU_SETSIZE;
+
+	if (CPU_COUNT(&may) == 0)
+		CHECK(sched_getaffinity(0, sizeof(may), &may) == 0, "sched_getaffinity: %m");
+	for (size_t i = 0; i < CPU_SETSIZE && (last || cpu == CPU_SETSIZE); i++)
+		cpu = CPU_ISSET(i, &may) ? i : cpu;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	CHECK(sched_setaffinity(0, sizeof(one), &one) == 0, "sched_setaffinity: %m");
+}
+
+/*
+ * The kernel signals from a worker of the processor that removed the cgroup. This looks from another
+ * one and without a pause, so that an order other than this one is seen.
+ */
 static void newest_first(const struct kf *kf)
 {
-	enum { ROUNDS = 20, LISTENERS = 30 };
-	int end, efd[LISTENERS], late = 0;
+	int efd[LISTENERS], missing;
+	struct cg c;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		cg_make(&kf->scratch, "c", &c);
+		for (int l = 0; l < LISTENERS; l++)
+			efd[l] = v1_listen(&c);
+		run_on(false);
+		cg_remove(&kf->scratch, "c");
+		run_on(true);
+		while (efd_take(efd[0]) == 0)
+			;
+		missing = without_signal(efd);
+		CHECK(missing == 0, "round %d: the oldest has its signal, %d have not", i, missing);
+		for (int l = 0; l < LISTENERS; l++)
+			close(efd[l]);
+		close(c.fd);
+	}
+	kf_figure("%d of %d", ROUNDS * (LISTENERS - 1), ROUNDS * (LISTENERS - 1));
+}
+
+/* A threshold that no usage reaches, registered before the listeners, tells of the removal alone. */
+static void threshold_last(const struct kf *kf)
+{
+	int end, efd[LISTENERS], missing;
 	struct cg c;
 
 	for (int i = 0; i < ROUNDS; i++) {
@@ -68,21 +125,24 @@ static void newest_first(const struct kf *kf)
 		if (i == 0) {
 			cg_limit(kf, &c, KF_LIMIT);
 			hog_oom(&c);
-			for (int l = 0; l < LISTENERS; l++)
-				efd_take(efd[l]);
+			CHECK(without_signal(efd) == 0, "the oom");
+			CHECK(efd_take(efd[0]) == 1, "the oom");
 		}
 		CHECK(efd_take(end) == 0, "the threshold fired");
+		run_on(false);
 		cg_remove(&kf->scratch, "c");
-		CHECK(fd_poll(end, POLLIN, KF_SOON_MS) == POLLIN, "no signal");
-		for (int l = 0; l < LISTENERS; l++) {
-			late += efd_take(efd[l]) != 1;
+		run_on(true);
+		while (efd_take(end) == 0)
+			;
+		missing = without_signal(efd) + (efd_take(efd[0]) != 1);
+		CHECK(missing == 0, "round %d: the threshold has its signal, %d have not", i,
+		      missing);
+		for (int l = 0; l < LISTENERS; l++)
 			close(efd[l]);
-		}
 		close(end);
 		close(c.fd);
 	}
-	kf_figure("%d of %d", ROUNDS * LISTENERS - late, ROUNDS * LISTENERS);
-	CHECK(late == 0, "%d listeners were signalled after the oldest registration", late);
+	kf_figure("%d of %d", ROUNDS * LISTENERS, ROUNDS * LISTENERS);
 }
 
 static void parents_hear_nothing(const struct kf *kf)
@@ -139,6 +199,21 @@ static void rename_is_silent(const struct kf *kf)
 	CHECK(efd_take(efd) > 0, "the registration is lost");
 }
 
+/* Within its parent alone; who holds the directory open can learn its path. */
+static void rename_stays_inside(const struct kf *kf)
+{
+	char link[64], path[KF_PATH] = "";
+	struct cg c, other;
+
+	cg_make(&kf->scratch, "c", &c);
+	cg_make(&kf->scratch, "other", &other);
+	CHECK(renameat(kf->scratch.fd, "c", other.fd, "c") != 0 && errno == EIO, "moved: %m");
+	CHECK(renameat(kf->scratch.fd, "c", kf->scratch.fd, "d") == 0, "rename: %m");
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", c.fd);
+	CHECK(readlink(link, path, sizeof(path) - 1) > 2, "readlink: %m");
+	CHECK(strcmp(path + strlen(path) - 2, "/d") == 0, "'%s'", path);
+}
+
 static void busy_rmdir_is_silent(const struct kf *kf)
 {
 	struct hog h;
@@ -186,6 +261,36 @@ static void who_may_register(const struct kf *kf)
 	else
 		CHECK(r == EACCES, "mode %o, uid 65534: %s", st.st_mode & 07777, strerror(r));
 	kf_figure("%04o, %s", st.st_mode & 07777, r == 0 ? "may" : "EACCES");
+}
+
+/* How one learns, without registering anything, whether the kernel takes registrations at all. */
+static void malformed_is_refused(const struct kf *kf)
+{
+	static const char *const lines[] = { "", " ", "x", "1", "1 x", "-1 1" };
+	struct cg c;
+	int r;
+
+	cg_make(&kf->scratch, "c", &c);
+	for (size_t i = 1; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		r = cg_try_write(&c, "cgroup.event_control", lines[i]);
+		if (r == -EOPNOTSUPP)
+			kf_skip("cgroup.event_control refuses registrations (EOPNOTSUPP)");
+		CHECK(r == -EINVAL, "'%s': %s", lines[i], strerror(-r));
+	}
+	r = cg_try_write(&c, "cgroup.event_control", lines[0]);
+	CHECK(r == 0, "nothing written: %s", strerror(-r));
+}
+
+static void no_limit(const struct kf *kf)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char text[64];
+	struct cg c;
+
+	cg_make(&kf->scratch, "c", &c);
+	CHECK(fd_text(cg_open(&c, "memory.limit_in_bytes", O_RDONLY), text, sizeof(text)) > 0,
+	      "memory.limit_in_bytes");
+	CHECK(strtoull(text, NULL, 10) == INT64_MAX / page * page, "%s", text);
 }
 
 static void dead_cgroup_refuses(const struct kf *kf)
@@ -240,12 +345,14 @@ const struct kf_fact kf_v1_life_facts[] = {
 	  "no signal, a second one by the time a cgroup removed later has had its own",
 	  "from rmdir to the signal" },
 	{ "v1-removal-newest-first", KF_V1, newest_first,
-	  "removal signals the newest registration first: once the oldest has its signal, all "
-	  "have; a threshold "
-	  "of -1 fires at removal only",
-	  "one of 30 listeners without its signal when the first registration has it; a threshold "
-	  "that fires "
-	  "at an oom",
+	  "removal signals the newest registration first: once the oldest has its signal, all have",
+	  "one of 30 listeners without its signal when the first registration has it",
+	  "already signalled, of listeners" },
+	{ "v1-removal-threshold-last", KF_V1, threshold_last,
+	  "a usage threshold of -1 never fires; registered first, it is signalled at removal when "
+	  "all oom listeners "
+	  "have been",
+	  "a threshold that fires at an oom; one of 30 listeners signalled after it",
 	  "already signalled, of listeners" },
 	{ "v1-removal-own-only", KF_V1, parents_hear_nothing,
 	  "removal signals the listeners of that cgroup, not its parent's or siblings'",
@@ -256,6 +363,10 @@ const struct kf_fact kf_v1_life_facts[] = {
 	{ "v1-rename-silent", KF_V1, rename_is_silent,
 	  "renaming a cgroup signals nobody and keeps registrations",
 	  "a signal; none at the next oom", NULL },
+	{ "v1-rename-inside-parent", KF_V1, rename_stays_inside,
+	  "a cgroup can be renamed within its parent only (EIO); a descriptor of its directory "
+	  "tells the new path",
+	  "a move to another parent, another error, the old path", NULL },
 	{ "v1-busy-rmdir-silent", KF_V1, busy_rmdir_is_silent,
 	  "a refused rmdir of a populated cgroup signals nobody", "a signal, or a rmdir that works",
 	  NULL },
@@ -263,6 +374,12 @@ const struct kf_fact kf_v1_life_facts[] = {
 	  "cgroup.event_control has mode 0222, where anybody may open it, or 0200, where only root "
 	  "may",
 	  "another mode; an open as uid 65534 that does not follow from it", "mode, uid 65534" },
+	{ "v1-malformed-refused", KF_V1, malformed_is_refused,
+	  "a registration without two numbers is EINVAL, an empty one changes nothing",
+	  "another answer", NULL },
+	{ "v1-no-limit", KF_V1, no_limit,
+	  "no limit reads as the largest number of whole pages in a signed 64 bit number",
+	  "another number in a new cgroup", NULL },
 	{ "v1-dead-cgroup", KF_V1, dead_cgroup_refuses,
 	  "registering through descriptors of a removed cgroup gives ENODEV", "another answer",
 	  NULL },

@@ -129,6 +129,25 @@ void happen(struct fixture *f, const char *path, enum event_kind kind, uint64_t 
 	sim_count(f->sim, at(f, path)->css, kind, n);
 }
 
+static void switch_off(struct fixture *f, struct sim_dir *d)
+{
+	for (struct sim_dir *c = d->children; c; c = c->next)
+		switch_off(f, c);
+	assert_true(sim_control(f->sim, d, false));
+}
+
+void memory_off(struct fixture *f)
+{
+	switch_off(f, at(f, "/t"));
+}
+
+void short_life_of_c(struct fixture *f)
+{
+	make(f, "/t/c");
+	happen(f, "/t/c", EVENT_KILL, 2);
+	unmake(f, "/t/c");
+}
+
 int try_add(struct fixture *f, const char *path, bool fresh, struct account **ret)
 {
 	const struct ledger_top top = { .dir = sim_open(f->sim, at(f, path)),

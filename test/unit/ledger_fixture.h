@@ -14,7 +14,7 @@
 #define FIXTURE_START_NS UINT64_C(1000000000)
 
 struct told {
-	char path[128];
+	char path[4096];
 	uint64_t id;
 	enum event_kind kind;
 	uint64_t min, max;
@@ -57,6 +57,11 @@ struct sim_dir *make(struct fixture *f, const char *path);
 void unmake(struct fixture *f, const char *path);
 /* @n events are counted in @path from begin to end. */
 void happen(struct fixture *f, const char *path, enum event_kind kind, uint64_t n);
+
+/* Switches the memory controller off in all below /t. */
+void memory_off(struct fixture *f);
+/* /t/c is made, two of its processes are killed, and it is removed. */
+void short_life_of_c(struct fixture *f);
 
 int try_add(struct fixture *f, const char *path, bool fresh, struct account **ret);
 struct account *add(struct fixture *f, const char *path);

@@ -75,19 +75,24 @@ void oracle_window_open(struct oracle *o, const struct sim_css *top)
 		const struct sim_css *css = o->sim->css[i];
 		struct counts flying;
 
-		if (!sim_below(css, top) || oracle_owner(o, css))
+		if (!sim_below(css, top))
 			continue;
 		flying = under_way(o, css, top);
-		o->tallies[i] = (struct tally){ .lo = css->local, .used = true };
+		if (!oracle_owner(o, css))
+			o->tallies[i] = (struct tally){ .lo = css->local, .used = true };
 		for (unsigned k = 0; k < COUNTED_KINDS; k++)
-			o->tallies[i].lo.n[k] -= flying.n[k];
+			if (oracle_owner(o, css))
+				o->tallies[i].before.n[k] = css->local.n[k] - flying.n[k];
+			else
+				o->tallies[i].lo.n[k] -= flying.n[k];
 	}
 }
 
 /*
- * What lies in an older watch below the new one goes on. An event of it that is on its way between
- * the two tops right now was told by the old one, and is news to the new one's counter: nobody can
- * tell it from one that happened later in a cgroup that is gone. It may be told twice.
+ * What lies in an older watch below the new one goes on. An event of it that was on its way between
+ * the two tops when the new one was read was told by the old one, and is news to the new one's
+ * counter: nobody can tell it from one that happened later in a cgroup that is gone. It may be told
+ * twice.
  */
 void oracle_window_close(struct oracle *o, const struct sim_css *top, struct watch *w)
 {
@@ -95,19 +100,25 @@ void oracle_window_close(struct oracle *o, const struct sim_css *top, struct wat
 	o->window = false;
 	for (unsigned i = top->index; i < o->n && w; i++) {
 		const struct sim_css *css = o->sim->css[i];
+		struct tally *t = &o->tallies[i];
 
 		if (!sim_below(css, top))
 			continue;
-		if (oracle_owner(o, css)) {
-			struct counts flying = under_way(o, css, top);
-
-			add(&o->tallies[i].extra, &flying);
-		} else {
-			o->tallies[i].hi = css->local;
-		}
+		if (!oracle_owner(o, css))
+			t->hi = css->local;
+		for (unsigned k = 0; k < COUNTED_KINDS && oracle_owner(o, css); k++)
+			t->extra.n[k] += css->local.n[k] - t->before.n[k];
 	}
 	if (w)
 		o->tallies[top->index].watch = w;
+}
+
+void oracle_watch_fresh(struct oracle *o, const struct sim_css *top, struct watch *w)
+{
+	struct tally *t = oracle_tally(o, top);
+
+	t->used = true;
+	t->watch = w;
 }
 
 void oracle_watch_end(struct oracle *o, struct watch *w, bool forgotten)

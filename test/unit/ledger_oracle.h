@@ -39,6 +39,7 @@ struct tally {
 	struct counts lo;    /* local counter: what is below was before the watch */
 	struct counts hi;    /* what is below may have been */
 	struct counts extra; /* may be told twice: see oracle_window_close() */
+	struct counts before;
 	struct watch *watch; /* only at a top */
 	bool used;           /* some watch took it in, or told something here */
 };
@@ -63,6 +64,8 @@ struct watch *oracle_owner(struct oracle *o, const struct sim_css *css);
 void oracle_window_open(struct oracle *o, const struct sim_css *top);
 /* @w: the watch that was added, or NULL if it was not. */
 void oracle_window_close(struct oracle *o, const struct sim_css *top, struct watch *w);
+/* The same for a fresh top: all of it is to be told. */
+void oracle_watch_fresh(struct oracle *o, const struct sim_css *top, struct watch *w);
 /*
  * @w is no top any more. @forgotten: what it has not told will never be, as far as another watch above
  * it is concerned.

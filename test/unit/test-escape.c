@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cmocka_all.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,15 +68,18 @@ static void ascii_lets_nothing_else_through(void **state)
 static size_t undo(const char *text, char *ret)
 {
 	size_t n = 0;
-	unsigned byte;
 
 	for (; *text != '\0'; n++) {
+		char hex[3] = "";
+
 		if (*text != '\\') {
 			ret[n] = *text++;
 			continue;
 		}
-		assert_int_equal(sscanf(text, "\\x%2x", &byte), 1);
-		ret[n] = (char)byte;
+		assert_int_equal(text[1], 'x');
+		memcpy(hex, text + 2, 2);
+		assert_int_equal(strspn(hex, "0123456789abcdef"), 2);
+		ret[n] = (char)strtoul(hex, NULL, 16);
 		text += 4;
 	}
 	return n;

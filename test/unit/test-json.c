@@ -107,8 +107,9 @@ static void numbers_up_to_what_json_integers_hold(void **state)
 
 	(void)state;
 	e->cgroup_id = INT64_MAX;
+	e->count_min = e->count_max = UINT64_MAX;
 	set_limit(e, "/", (uint64_t)INT64_MAX + 1, UINT64_MAX - 1);
-	expect(e, HEAD "\"kind\":\"oom\",\"count\":1,\"cgroup\":\"/a\","
+	expect(e, HEAD "\"kind\":\"oom\",\"count\":9223372036854775807,\"cgroup\":\"/a\","
 		       "\"cgroup_id\":9223372036854775807,\"hierarchy\":\"v2\",\"removed\":false,"
 		       "\"limit\":{\"cgroup\":\"/\",\"cgroup_id\":null,\"bytes\":null},"
 		       "\"evidence\":[\"counters\"]}");

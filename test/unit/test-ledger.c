@@ -3,8 +3,7 @@
 #include "ledger_fixture.h"
 
 #include <errno.h>
-
-#include "fail_malloc.h"
+#include <string.h>
 
 /* ---- where events are told ---- */
 
@@ -46,6 +45,28 @@ static void places_what_lives(void **state)
 	}
 	expect_balance(f, EVENT_KILL, 23);
 	expect_balance(f, EVENT_OOM, 57753);
+}
+
+/* As deep as a path of 4,095 bytes can be. */
+static void places_in_the_deep(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+	char path[4096] = "/t";
+
+	while (strlen(path) + 2 < sizeof(path))
+		strcat(path, "/d");
+	make(f, path);
+	happen(f, path, EVENT_KILL, 1);
+	pass(f, t);
+	expect(f, path, EVENT_KILL, 1, PLACED);
+	happen(f, path, EVENT_KILL, 2);
+	unmake(f, path);
+	settle(f, t);
+	path[strlen(path) - 2] = '\0';
+	expect(f, path, EVENT_KILL, 2, REMOVED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 3);
 }
 
 static void takes_the_past_as_known(void **state)
@@ -177,19 +198,6 @@ static void knows_one_made_anew_by_its_key(void **state)
 	expect_balance(f, EVENT_KILL, 6);
 }
 
-static void switch_off(struct fixture *f, struct sim_dir *d)
-{
-	for (struct sim_dir *c = d->children; c; c = c->next)
-		switch_off(f, c);
-	assert_true(sim_control(f->sim, d, false));
-}
-
-/* In all below /t. */
-static void memory_off(struct fixture *f)
-{
-	switch_off(f, at(f, "/t"));
-}
-
 static void starts_anew_when_memory_was_off(void **state)
 {
 	struct fixture *f = *state;
@@ -248,13 +256,6 @@ static void remove_b(struct fixture *f)
 static void more_in_b(struct fixture *f)
 {
 	happen(f, "/t/b", EVENT_KILL, 2);
-}
-
-static void short_life_of_c(struct fixture *f)
-{
-	make(f, "/t/c");
-	happen(f, "/t/c", EVENT_KILL, 2);
-	unmake(f, "/t/c");
 }
 
 static void removed_at_any_moment(void **state)
@@ -335,6 +336,37 @@ static void made_anew_at_any_moment(void **state)
 		expect_balance(f, EVENT_KILL, 15);
 		fixture_teardown(state);
 	}
+}
+
+static void make_a_anew(struct fixture *f)
+{
+	static const struct trigger busy = { SIM_READ, "/t", "b", NULL, TREE_E_BUSY };
+
+	unmake(f, "/t/a/x");
+	unmake(f, "/t/a/y");
+	unmake(f, "/t/a");
+	make(f, "/t/a/x");
+	happen(f, "/t/a/x", EVENT_KILL, 4);
+	f->trigger = &busy;
+}
+
+/* What was met below a stranger is no child of the one that was meant, nor of nobody. */
+static void made_anew_with_children(void **state)
+{
+	static const struct trigger trigger = { SIM_OPEN, "/t", "a", make_a_anew, 0 };
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	happen(f, "/t/a/x", EVENT_KILL, 1);
+	f->trigger = &trigger;
+	pass(f, t);
+	/* This walk cannot read /t/b, and may conclude nothing from not meeting the old /t/a. */
+	assert_int_equal(ledger_pass(f->ledger, t, f->now_ns), LEDGER_E_AGAIN);
+	settle(f, t);
+	expect(f, "/t/a/x", EVENT_KILL, 4, PLACED);
+	expect(f, "/t", EVENT_KILL, 1, REMOVED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 5);
 }
 
 static void make_z_anew(struct fixture *f)
@@ -419,7 +451,7 @@ static void later_events_wait_or_are_told_once(void **state)
 	}
 }
 
-/* The second look takes the counter of the first: what came since may still be on its way down. */
+/* What dies while the second look is being taken is not in its counter: the next look has it. */
 static void second_look_leaves_later_events_alone(void **state)
 {
 	static const struct trigger trigger = { SIM_LIST, "/t", NULL, short_life_of_c, 0 };
@@ -437,6 +469,22 @@ static void second_look_leaves_later_events_alone(void **state)
 	expect(f, "/t", EVENT_KILL, 2, REMOVED);
 	expect_none(f);
 	expect_balance(f, EVENT_KILL, 4);
+}
+
+/* Kills that go on in what lives do not put off those in what is gone. */
+static void a_steady_flow_hides_no_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	short_life_of_c(f);
+	pass(f, t);
+	happen(f, "/t/b", EVENT_KILL, 5);
+	pass(f, t);
+	resolve(f, t);
+	expect(f, "/t/b", EVENT_KILL, 5, PLACED);
+	expect(f, "/t", EVENT_KILL, 2, REMOVED);
+	expect_none(f);
 }
 
 /* Nothing is concluded from a walk in which something could not be read. */
@@ -507,6 +555,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(places_what_lives),
+		T(places_in_the_deep),
 		T(takes_the_past_as_known),
 		T(takes_everything_in_a_fresh_top_as_news),
 		T(tells_news_from_noise),
@@ -518,10 +567,12 @@ int main(void)
 		T(tells_what_is_on_its_way_once),
 		cmocka_unit_test(removed_at_any_moment),
 		cmocka_unit_test(made_anew_at_any_moment),
+		T(made_anew_with_children),
 		T(tells_the_id_of_the_one_it_read),
 		T(removed_after_its_own_was_told),
 		cmocka_unit_test(later_events_wait_or_are_told_once),
 		T(second_look_leaves_later_events_alone),
+		T(a_steady_flow_hides_no_rest),
 		cmocka_unit_test(a_child_that_cannot_be_read_now_is_not_gone),
 		cmocka_unit_test(tells_what_it_may_not_read_unplaced),
 	};

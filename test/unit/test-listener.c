@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/listener.h"
+#include "fail_malloc.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -341,6 +342,58 @@ static void free_takes_null(void **state)
 	registry_remove(&never);
 }
 
+struct memory_run {
+	struct registry *r;
+	struct listener l[2];
+};
+
+static void memory_undo(void *ctx)
+{
+	struct memory_run *m = ctx;
+
+	m->r = registry_free(m->r);
+}
+
+static int memory_run(void *ctx)
+{
+	struct memory_run *m = ctx;
+	int r;
+
+	memset(m, 0, sizeof(*m));
+	m->r = registry_new(&plenty);
+	if (!m->r)
+		return -ENOMEM;
+	r = ADD(m->r, &m->l[0], 2, 1);
+	assert_int_equal(registry_cgroups(m->r), r == 0 ? 2 : 0);
+	if (r == 0) {
+		r = registry_under_oom(m->r, 9, true);
+		assert_int_equal(registry_cgroups(m->r), r == 0 ? 3 : 2);
+	}
+	if (r == 0) {
+		r = ADD(m->r, &m->l[1], 4, 3, 2, 1);
+		assert_int_equal(registry_cgroups(m->r), r == 0 ? 5 : 3);
+	}
+	/* Whoever is linked in is told all the same. */
+	registry_oom(m->r, 1, 1);
+	for (size_t i = 0; i < COUNT(m->l); i++)
+		if (m->l[i].registry)
+			expect(m->r, &m->l[i], 1, false);
+	expect_none(m->r);
+	if (r != 0)
+		memory_undo(m);
+	return r;
+}
+
+/* A registration that gets no memory leaves nothing, and what is linked in works on. */
+static void no_memory(void **state)
+{
+	struct memory_run m;
+	const struct fail_malloc_case c = { .run = memory_run, .undo = memory_undo, .ctx = &m };
+
+	(void)state;
+	assert_true(fail_malloc_each(&c) >= 6);
+}
+
 /* The model */
 
 enum { M_CGROUPS = 24, M_LISTENERS = 32, M_STEPS = 400, M_ROUNDS = 3000 };
@@ -571,6 +624,7 @@ int main(void)
 		cmocka_unit_test(a_quota_refuses_and_leaves_nothing),
 		cmocka_unit_test(chains_that_cannot_be),
 		cmocka_unit_test(free_takes_null),
+		cmocka_unit_test(no_memory),
 		cmocka_unit_test(random_calls_agree_with_a_model),
 	};
 

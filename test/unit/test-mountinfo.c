@@ -49,7 +49,7 @@ static const struct row with_blanks[] = {
 	{ 51, 0, 60, "/", "/mnt/usb stick", "fuse.ntfs-3g",
 	  "rw,user_id=0,group_id=0,allow_other,blksize=4096" },
 	{ 53, 0, 62, "/", "/mnt/no-source", "tmpfs", "rw" },
-	{ 54, 0, 63, "/", "/mnt/bad\\escape\\8\\400\\000", "tmpfs", "rw" },
+	{ 54, 0, 63, "/", "/mnt/bad\\escape\\8\\400\\000\\04x\\04", "tmpfs", "rw" },
 };
 
 static const struct row last_of_malformed[] = {

@@ -1,76 +1,63 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=dash
-# What the guest scripts share: a watcher that is started, stopped and judged. Sourced.
-#
-# Events are taken from `watch --json`; what the storm killed is compared with what they say, not
-# with what the ledger says of itself.
+# For guest scripts: `. /t/lib.sh`. Every name of a cgroup is relative to $CGROUP.
+set -eu
 
-OUT=/tmp/events.json
-ERR=/tmp/watch.err
-WATCH=
-
-fail() {
-	echo "FAIL: $*"
-	[ ! -s "$ERR" ] || sed 's/^/  /' "$ERR"
+die() {
+	echo "${0##*/}: $*" >&2
 	exit 1
 }
 
-# begin CGROUP...: starts `oomnotify watch` and waits until it counts.
-begin() {
-	rm -f "$OUT" "$ERR"
-	: >"$ERR"
-	oomnotify watch --json "$@" >"$OUT" 2>"$ERR" &
-	WATCH=$!
-	until grep -q ready "$ERR"; do
-		kill -0 "$WATCH" 2>/dev/null || fail "watch $* did not start"
-		usleep 5000
-	done
+skip() {
+	echo "${0##*/}: skipped: $*" >&2
+	exit 77
 }
 
-# end: stops the watcher; its exit status is in $status.
-end() {
-	kill -INT "$WATCH" 2>/dev/null || :
-	await
+# same WHAT GOT WANTED
+same() {
+	[ "$2" = "$3" ] || die "$1 is '$2', not '$3'"
 }
 
-# await: waits for the watcher to end by itself.
-await() {
-	status=0
-	wait "$WATCH" || status=$?
+# cg_make NAME [LIMIT]: a cgroup, on v2 with memory for its children if it has no limit.
+cg_make() {
+	mkdir "$CGROUP/$1"
+	case $OOMN_VM_MEMORY/${2-} in
+	v2/) echo +memory >"$CGROUP/$1/cgroup.subtree_control" ;;
+	v2/*) echo "$2" >"$CGROUP/$1/memory.max" ;;
+	v1/?*) echo "$2" >"$CGROUP/$1/memory.limit_in_bytes" ;;
+	esac
 }
 
-# told KIND [FIELD]: sum of FIELD (count, or count_max where it differs from count) of that kind.
-told() {
-	awk -v kind="\"kind\":\"$1\"" -v most="${2-}" '
-		{ gsub(/": /, "\":"); gsub(/, "/, ",\"") }
-		index($0, kind) {
-			n = 0
-			if (match($0, /"count":[0-9]+/)) n = substr($0, RSTART + 8, RLENGTH - 8)
-			if (most != "" && match($0, /"count_max":[0-9]+/)) n = substr($0, RSTART + 12, RLENGTH - 12)
-			sum += n
-		}
-		END { print sum + 0 }' "$OUT"
+# cg_run NAME COMMAND...: runs it in there; its status is ours.
+cg_run() {
+	local name=$1
+	shift
+	sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$CGROUP/$name" "$@"
 }
 
-# kills_of STORM-OUTPUT: what the storm itself says it killed.
-kills_of() {
-	sed -n 's/^storm: kills=\([0-9]*\) .*/\1/p' "$1"
+# cg_start NAME COMMAND...: runs it in there in the background, as $!.
+cg_start() {
+	local name=$1
+	shift
+	sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$CGROUP/$name" "$@" &
 }
 
-# expect NAME GOT WANTED
-expect() {
-	echo "$1: $2 of $3"
-	[ "$2" = "$3" ] || fail "$1: $2 instead of $3"
+# cg_count NAME KEY: a counter, of memory.events or of v1's memory.oom_control.
+cg_count() {
+	case $OOMN_VM_MEMORY in
+	v2) awk -v k="$2" '$1 == k { print $2 }' "$CGROUP/$1/memory.events" ;;
+	v1) awk -v k="$2" '$1 == k { print $2 }' "$CGROUP/$1/memory.oom_control" ;;
+	esac
 }
 
-expect_status() {
-	[ "$status" = "$1" ] || fail "watch ended with status $status instead of $1"
+# status COMMAND...: prints its exit status.
+status() {
+	local r=0
+	"$@" || r=$?
+	echo "$r"
 }
 
-# parents PATH...: makes cgroups whose children have memory.
-parents() {
-	for path in "$@"; do
-		mkdir -p "$CGROUP$path"
-		echo +memory >"$CGROUP$path/cgroup.subtree_control"
-	done
+# field LINE KEY: the value of KEY=VALUE in a line of them.
+field() {
+	echo "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"
 }

@@ -5,7 +5,7 @@
 # 10,000 cgroups under one watch: what it costs at rest, how soon it is ready, and that an OOM in any
 # of them is placed right; in 100 directories, and in one directory with 10 kills a second.
 set -eu
-. /t/lib.sh
+. /t/watch.sh
 
 # value NAME: of the last idlewatch
 value() {

@@ -5,7 +5,7 @@
 # A workload that only hits `max`: no event, and at most 1.5 times the CPU time of a bare reader of
 # the same file beside it.
 set -eu
-. /t/lib.sh
+. /t/watch.sh
 seconds=${1:-30}
 
 counter() {

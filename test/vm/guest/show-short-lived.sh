@@ -6,7 +6,7 @@
 # reaped: every kill is told and the ledger balances. The same nested, the same with 8 makers in
 # parallel, and for a watched top that is killed and removed itself, TOPS times.
 set -eu
-. /t/lib.sh
+. /t/watch.sh
 n=${1:-500}
 tops=${2:-40}
 

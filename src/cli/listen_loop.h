@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * The event loop of `listen`: from an eventfd to standard output
+ *
+ *   eventfd readable ──> read: how often it was signalled ──> a line ──> counted against -n
+ *
+ * The removal of the cgroup signals too, and its signal looks like any other. A count that was read
+ * while the cgroup is still there holds none for its removal. One that was read later is put aside
+ * until the library says that the last signal has been given, which is then the one that is no oom.
+ *
+ * While standard output takes nothing the eventfd is not read: it keeps the count.
+ */
+#include <stdint.h>
+
+#include "lib/listen.h"
+
+struct listen_loop_args {
+	struct listen *listen;
+	const struct listen_handle *handle;
+	int eventfd;         /* what @handle signals; not blocking */
+	const char *name;    /* of the cgroup, as it is printed */
+	const char *ready;   /* said once it listens */
+	uint64_t count_max;  /* ends after so many ooms */
+	uint64_t timeout_ns; /* UINT64_MAX: none */
+};
+
+/* Runs to the end. Returns an exit status. */
+int listen_loop_run(const struct listen_loop_args *args);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The baseline: what was counted before a watch began
+ *
+ * Takes the counter of a top, then those of everything below it that ever counted anything, as
+ * known; parents before children, like every walk. It is repeated until the top's counter stood
+ * still meanwhile: what came in between is known in number, but not in place.
+ *
+ * A top that exists already below becomes part of the tree. What it has not told yet is not known to
+ * its new ancestors either. This holds only if it stood still too, and it is joined only when nothing
+ * can fail any more: a top that could not be added leaves the others as they were.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "core/ledger_impl.h"
+
+#define TRIES 5
+
+/* A top below the new one, as found in the last try. */
+struct join {
+	struct account *top;
+	struct account *parent;
+	char *name;
+	unsigned try;
+	struct join *next;
+};
+
+struct baseline {
+	struct descent *d;
+	struct join *joins;
+	unsigned try;
+	bool moved; /* a cgroup that was being entered went away */
+};
+
+/* One directory being listed. */
+struct scan {
+	struct baseline *b;
+	struct account *a;
+	int dir;
+	struct counts known;
+};
+
+static int scan_dir(struct baseline *b, struct account *a, int dir, const struct counts *total);
+
+static int enter(struct scan *s, const char *name, struct account *c, const struct counts *counts)
+{
+	const struct ledger *l = s->b->d->l;
+	struct reading rd;
+	int child = -1;
+	int r;
+
+	c->reported = *counts; /* if it may not be entered, its past is known all the same */
+	r = l->ops->open(l->ctx, s->dir, name, &child);
+	if (r == 0) {
+		r = scan_dir(s->b, c, child, counts);
+		if (r == 0)
+			r = l->ops->read(l->ctx, child, NULL, &rd);
+		if (r == 0 && rd.key != c->key)
+			r = TREE_E_GONE;
+		if (r == 0)
+			c->id = rd.id;
+		l->ops->close(l->ctx, child);
+	}
+	s->b->moved |= r == TREE_E_GONE;
+	return r == TREE_E_DENIED || r == TREE_E_GONE ? 0 : r;
+}
+
+/* The top @c lies below @s->a, as @name. */
+static int meet_top(struct scan *s, const char *name, struct account *c)
+{
+	struct join *j;
+
+	LL_FOREACH (s->b->joins, j)
+		if (j->top == c) {
+			j->try = s->b->try;
+			return 0;
+		}
+	j = calloc(1, sizeof(*j));
+	if (!j)
+		return -ENOMEM;
+	*j = (struct join){ .top = c, .parent = s->a, .name = strdup(name), .try = s->b->try };
+	if (!j->name) {
+		free(j);
+		return -ENOMEM;
+	}
+	LL_PREPEND(s->b->joins, j);
+	return 0;
+}
+
+static int each_child(void *arg, const char *name, uint64_t id)
+{
+	struct scan *s = arg;
+	struct ledger *l = s->b->d->l;
+	struct account *c;
+	struct reading rd;
+	int r;
+
+	r = l->ops->read(l->ctx, s->dir, name, &rd);
+	if (r == TREE_E_GONE || r == TREE_E_DENIED)
+		return 0;
+	if (r != 0 || counts_zero(&rd.counts))
+		return r;
+	c = account_find_below(&l->accounts, s->a, rd.key);
+	if (!c)
+		c = account_new(&l->accounts, s->a, name, rd.key, id);
+	if (!c)
+		return -ENOMEM;
+	r = c->top ? meet_top(s, name, c) : enter(s, name, c, &rd.counts);
+	/* What it has not reported, its ancestors have not either. */
+	for (unsigned k = 0; r == 0 && k < COUNTED_KINDS; k++)
+		s->known.n[k] -= rd.counts.n[k] - c->reported.n[k];
+	return r;
+}
+
+static int scan_dir(struct baseline *b, struct account *a, int dir, const struct counts *total)
+{
+	struct scan s = { .b = b, .a = a, .dir = dir, .known = *total };
+	const struct ledger *l = b->d->l;
+	int r;
+
+	r = l->ops->read_local(l->ctx, dir, &a->own);
+	if (r == 0)
+		r = l->ops->list(l->ctx, dir, each_child, &s);
+	a->reported = s.known;
+	return r;
+}
+
+/* Links the tops that were met, with their share of the balance. */
+static void join_all(struct baseline *b, struct account *a)
+{
+	struct ledger *l = b->d->l;
+	struct join *j;
+
+	LL_FOREACH (b->joins, j) {
+		if (j->try != b->try)
+			continue;
+		for (unsigned k = 0; k < COUNTED_KINDS; k++) {
+			l->closed.kind[k].counted += j->top->reported.n[k] - j->top->top->base.n[k];
+			a->top->interim.n[k] += j->top->top->interim.n[k];
+		}
+		account_graft(j->top, j->parent, j->name);
+		j->name = NULL;
+	}
+}
+
+static struct join *free_all(struct join *joins)
+{
+	struct join *j, *tmp;
+
+	LL_FOREACH_SAFE (joins, j, tmp) {
+		free(j->name);
+		free(j);
+	}
+	return NULL;
+}
+
+static bool joins_any(const struct baseline *b)
+{
+	const struct join *j;
+
+	LL_FOREACH (b->joins, j)
+		if (j->try == b->try)
+			return true;
+	return false;
+}
+
+int baseline_take(struct descent *d, struct account *a, int dir)
+{
+	struct baseline b = { .d = d };
+	struct reading before = { 0 }, after = { 0 };
+	bool still = false;
+	int r = 0;
+
+	while (r == 0 && !still && b.try < TRIES) {
+		b.try++;
+		b.moved = false;
+		r = ledger_read_top(d->l, a, &before);
+		if (r == 0)
+			r = scan_dir(&b, a, dir, &before.counts);
+		if (r == 0)
+			r = ledger_read_top(d->l, a, &after);
+		still = counts_equal(&before.counts, &after.counts) && !(b.moved && joins_any(&b));
+	}
+	if (r == 0 && !still && joins_any(&b))
+		r = TREE_E_BUSY;
+	if (r == 0) {
+		a->top->interim = counts_minus(&after.counts, &before.counts);
+		join_all(&b, a);
+	}
+	b.joins = free_all(b.joins);
+	return r;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/recount.h"
+
+#include <assert.h>
+
+#include "core/account.h"
+
+/*
+ * What is told now was counted since @looked_ns: by then all that the counters showed had been told.
+ * Kills follow their group kill within LEDGER_GROUP_NS, however late they are told.
+ */
+static uint64_t recent_at(const struct recent *r, uint64_t looked_ns)
+{
+	return r->until_ns > looked_ns ? r->n : 0;
+}
+
+static void recent_add(struct recent *r, const struct recent *more, uint64_t looked_ns)
+{
+	r->n = recent_at(r, looked_ns) + more->n;
+	if (r->until_ns < more->until_ns)
+		r->until_ns = more->until_ns;
+}
+
+static void spend(struct recent *r, uint64_t n)
+{
+	r->n -= n < r->n ? n : r->n;
+}
+
+/* Each group kill counts one true kill at least, and comes of one oom unless memory ran out above. */
+static uint64_t possible_uncounted(const struct account *a, const struct ledger_report *report,
+				   uint64_t looked_ns)
+{
+	bool begun = report->removed || recent_at(&a->recounts.kills, looked_ns) > 0;
+	uint64_t n = report->count_max / 2 + (report->count_max % 2 > 0 && begun);
+	uint64_t ooms = 0;
+
+	for (const struct account *at = a; at; at = at->parent)
+		ooms += recent_at(&at->recounts.ooms, looked_ns);
+	return ooms > 0 && ooms < n ? ooms : n;
+}
+
+uint64_t recounts_possible(const struct account *a, const struct ledger_report *report,
+			   const struct recount_hints *hints)
+{
+	uint64_t looked_ns = account_looked(a);
+	uint64_t n = hints->untold;
+
+	assert(a);
+	for (const struct account *at = a; at; at = at->parent)
+		n += recent_at(&at->recounts.groups, looked_ns);
+	if (report->removed || report->unplaced)
+		n += recent_at(&a->recounts.dead_groups, looked_ns);
+	if (n == 0 && hints->group)
+		n = possible_uncounted(a, report, looked_ns);
+	return n < report->count_max ? n : report->count_max;
+}
+
+void recounts_book(struct account *a, const struct ledger_report *report)
+{
+	const struct recent told = { report->count_max, report->now_ns + LEDGER_GROUP_NS };
+	uint64_t looked_ns = account_looked(a);
+	struct recounts *r = &a->recounts;
+
+	switch (report->kind) {
+	case EVENT_OOM:
+		recent_add(&r->ooms, &told, looked_ns);
+		break;
+	case EVENT_GROUP_KILL:
+		recent_add(report->removed ? &r->dead_groups : &r->groups, &told, looked_ns);
+		break;
+	default:
+		recent_add(&r->kills, &told, looked_ns);
+		spend(report->removed ? &r->dead_groups : &r->groups,
+		      report->count_max - report->count_min);
+	}
+}
+
+void recounts_inherit(const struct account *a)
+{
+	const struct recounts *from = &a->recounts;
+	struct recounts *to;
+	uint64_t looked_ns;
+
+	if (!a->parent || (from->groups.n == 0 && from->dead_groups.n == 0 && from->ooms.n == 0))
+		return;
+	looked_ns = account_looked(a); /* climbs: not for each of thousands */
+	to = &a->parent->recounts;
+	if (recent_at(&from->groups, looked_ns) > 0)
+		recent_add(&to->dead_groups, &from->groups, account_looked(a->parent));
+	if (recent_at(&from->dead_groups, looked_ns) > 0)
+		recent_add(&to->dead_groups, &from->dead_groups, account_looked(a->parent));
+	if (recent_at(&from->ooms, looked_ns) > 0)
+		recent_add(&to->ooms, &from->ooms, account_looked(a->parent));
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The monitor on a fake tree: scripted changes, and what is told of them
+ *
+ * Each step changes files, lets the monitor work until it has nothing left to do, and compares the
+ * events as lines of text: "KIND PATH COUNT[-MAX] [removed] [limit PATH BYTES]".
+ */
+#include "cmocka_all.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "fake_tree.h"
+#include "lib/monitor.h"
+
+/* Longer than any wait of the monitor's own but its 1 s timers, which no step here relies on. */
+#define QUIET_MS 60
+
+struct fixture {
+	struct fake_tree ft;
+	struct monitor *m;
+	uint64_t cookie;
+	char text[8192]; /* what was told since it was last compared */
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	fake_open(&f->ft);
+	assert_int_equal(monitor_new(&f->m, &f->ft.host), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	monitor_free(f->m);
+	fake_close(&f->ft);
+	free(f);
+	return 0;
+}
+
+static int watch_flags(struct fixture *f, const char *path, unsigned flags)
+{
+	struct cgroup_at at;
+	int r;
+
+	if (*path == '\0')
+		return monitor_add_host(f->m, flags, EVENT_MASK_ALL, ++f->cookie);
+	fake_at(&f->ft, path, &at);
+	r = monitor_add(f->m, &at, flags, EVENT_MASK_ALL, ++f->cookie);
+	cgroup_at_close(&at);
+	return r;
+}
+
+static void watch(struct fixture *f, const char *path)
+{
+	assert_int_equal(watch_flags(f, path, 0), 0);
+}
+
+static void add_line(struct fixture *f, const struct event *e)
+{
+	size_t used = strlen(f->text);
+	FILE *out = fmemopen(f->text + used, sizeof(f->text) - used, "w");
+
+	assert_non_null(out);
+	fprintf(out, "%s %s %" PRIu64, event_kind_name(e->kind), e->cgroup, e->count_min);
+	if (e->count_max != e->count_min)
+		fprintf(out, "-%" PRIu64, e->count_max);
+	if (e->removed)
+		fputs(" removed", out);
+	if (e->unplaced)
+		fputs(" unplaced", out);
+	if (e->limit_cgroup && e->limit_bytes != BYTES_NONE)
+		fprintf(out, " limit %s %" PRIu64, e->limit_cgroup, e->limit_bytes);
+	fputc('\n', out);
+	fclose(out);
+}
+
+static void take_events(struct fixture *f)
+{
+	struct event *e;
+
+	while (monitor_next(f->m, &e) > 0) {
+		add_line(f, e);
+		event_free(e);
+	}
+}
+
+/* Lets the monitor work until it has been quiet for a while. */
+static void work(struct fixture *f)
+{
+	struct pollfd p = { .fd = monitor_get_fd(f->m), .events = POLLIN };
+
+	while (poll(&p, 1, QUIET_MS) > 0) {
+		assert_int_equal(monitor_dispatch(f->m), 0);
+		take_events(f);
+	}
+}
+
+static void told(struct fixture *f, const char *wanted)
+{
+	work(f);
+	assert_string_equal(f->text, wanted);
+	f->text[0] = '\0';
+}
+
+static struct balance settle(struct fixture *f)
+{
+	struct pollfd p = { .fd = monitor_get_fd(f->m), .events = POLLIN };
+	struct balance b;
+	int r;
+
+	while ((r = monitor_settle(f->m)) == MONITOR_E_AGAIN) {
+		assert_true(poll(&p, 1, 1000) > 0);
+		assert_int_equal(monitor_dispatch(f->m), 0);
+	}
+	assert_int_equal(r, 0);
+	take_events(f);
+	monitor_balance(f->m, &b);
+	return b;
+}
+
+static void balanced(struct fixture *f)
+{
+	struct balance b = settle(f);
+
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_BALANCED);
+}
+
+static void a_kill_is_placed_with_its_limit(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/t");
+	fake_mkdir(&f->ft, "p/t/leaf");
+	fake_write(&f->ft, "p/t/leaf", "memory.max", "16777216\n");
+	fake_count(&f->ft, "p/t/leaf", "oom_kill", 7); /* before the watch: no news */
+	watch(f, "p/t");
+	told(f, "");
+	fake_count(&f->ft, "p/t/leaf", "max", 35);
+	told(f, "");
+	fake_count(&f->ft, "p/t/leaf", "oom", 1);
+	fake_count(&f->ft, "p/t/leaf", "oom_kill", 1);
+	told(f, "oom /p/t/leaf 1 limit /p/t/leaf 16777216\n"
+		"kill /p/t/leaf 1\n");
+	fake_count(&f->ft, "p", "oom_kill", 1); /* beside the watch */
+	told(f, "");
+	b = settle(f);
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_BALANCED);
+	assert_int_equal(b.kind[EVENT_KILL].counted, 1);
+	assert_int_equal(b.kind[EVENT_OOM].counted, 1);
+}
+
+/* memory.max lowered below usage: tens of thousands of ooms for one kill are one event. */
+static void many_ooms_are_one_event(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "t");
+	watch(f, "t");
+	fake_count(&f->ft, "t", "oom", 57749);
+	fake_count(&f->ft, "t", "oom_kill", 1);
+	told(f, "oom /t 57749\nkill /t 1\n");
+}
+
+static void a_removed_child_is_told_at_its_parent(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "t");
+	fake_mkdir(&f->ft, "t/inner");
+	watch(f, "t");
+	fake_mkdir(&f->ft, "t/inner/leaf");
+	fake_count(&f->ft, "t/inner/leaf", "oom", 1);
+	fake_count(&f->ft, "t/inner/leaf", "oom_kill", 1);
+	fake_rmdir(&f->ft, "t/inner/leaf");
+	told(f, "oom /t/inner 1 removed\nkill /t/inner 1 removed\n");
+	balanced(f);
+}
+
+static void a_group_kill_may_count_its_victim_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	fake_mkdir(&f->ft, "t");
+	fake_mkdir(&f->ft, "t/g");
+	watch(f, "t");
+	fake_count(&f->ft, "t/g", "oom", 1);
+	fake_count(&f->ft, "t/g", "oom_group_kill", 1);
+	fake_count(&f->ft, "t/g", "oom_kill", 6);
+	told(f, "oom /t/g 1\ngroup_kill /t/g 1\nkill /t/g 5-6\n");
+	b = settle(f);
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_BALANCED);
+	assert_int_equal(b.kind[EVENT_KILL].recounts, 1);
+}
+
+/* The counters of a top go with it; its parent's prove its last moment. */
+static void a_top_that_dies_is_settled_from_its_parent(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/old"); /* died before: not the top's */
+	fake_count(&f->ft, "p/old", "oom_kill", 5);
+	fake_rmdir(&f->ft, "p/old");
+	fake_mkdir(&f->ft, "p/neighbour");
+	fake_count(&f->ft, "p/neighbour", "oom_kill", 2);
+	fake_mkdir(&f->ft, "p/t");
+	watch(f, "p/t");
+	fake_count(&f->ft, "p/neighbour", "oom_kill", 3);
+	fake_count(&f->ft, "p/t", "oom", 1);
+	fake_count(&f->ft, "p/t", "oom_kill", 1);
+	fake_rmdir(&f->ft, "p/t");
+	told(f, "oom /p/t 1 removed\nkill /p/t 1 removed\ngone /p/t 1\n");
+	assert_int_equal(monitor_watches(f->m), 0);
+	balanced(f);
+}
+
+/* Two die at once: whose the kill was is open, and is said to be. */
+static void neighbours_that_die_together_are_not_guessed_at(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/t");
+	fake_mkdir(&f->ft, "p/neighbour");
+	watch(f, "p/t");
+	fake_count(&f->ft, "p/neighbour", "oom_kill", 1);
+	fake_rmdir(&f->ft, "p/neighbour");
+	fake_rmdir(&f->ft, "p/t");
+	told(f, "gone /p/t 1\n");
+	b = settle(f);
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_UNPROVEN);
+	assert_int_equal(b.kind[EVENT_KILL].unproven, 1);
+	assert_int_equal(b.kind[EVENT_OOM].unproven, 0);
+	assert_true(b.reasons & UNPROVEN_SIBLINGS_GONE);
+}
+
+/* A neighbour that died while the top lived on is taken into account in time. */
+static void a_neighbour_that_died_before_is_not_the_tops(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/t");
+	fake_mkdir(&f->ft, "p/neighbour");
+	watch(f, "p/t");
+	fake_count(&f->ft, "p/neighbour", "oom_kill", 4);
+	fake_rmdir(&f->ft, "p/neighbour");
+	told(f, "");
+	fake_count(&f->ft, "p/t", "oom_kill", 1);
+	fake_rmdir(&f->ft, "p/t");
+	told(f, "kill /p/t 1 removed\ngone /p/t 1\n");
+	balanced(f);
+}
+
+static void a_top_below_the_root_cannot_be_proven(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	fake_mkdir(&f->ft, "t");
+	watch(f, "t");
+	fake_rmdir(&f->ft, "t");
+	told(f, "gone /t 1\n");
+	b = settle(f);
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_UNPROVEN);
+}
+
+/* The controller switched off and on: the account starts anew, nothing is told twice or lost. */
+static void a_controller_switched_off_and_on_is_a_new_account(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/t");
+	fake_count(&f->ft, "p/t", "oom_kill", 3);
+	watch(f, "p/t");
+	fake_count(&f->ft, "p/t", "oom_kill", 1);
+	fake_memory(&f->ft, "p/t", false);
+	told(f, "kill /p/t 1 removed\n");
+	assert_int_equal(monitor_watches(f->m), 1);
+	fake_memory(&f->ft, "p/t", true);
+	fake_count(&f->ft, "p/t", "oom_kill", 2);
+	told(f, "kill /p/t 2\n");
+	balanced(f);
+}
+
+static void a_child_switched_off_and_on_starts_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "t");
+	fake_mkdir(&f->ft, "t/c");
+	fake_count(&f->ft, "t/c", "oom_kill", 9);
+	watch(f, "t");
+	fake_memory(&f->ft, "t/c", false);
+	fake_memory(&f->ft, "t/c", true);
+	fake_count(&f->ft, "t/c", "oom_kill", 1);
+	told(f, "kill /t/c 1\n");
+	balanced(f);
+}
+
+static void the_whole_host_follows_tops_that_come_and_go(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "old");
+	fake_count(&f->ft, "old", "oom_kill", 4);
+	watch(f, "");
+	fake_mkdir(&f->ft, "new");
+	fake_mkdir(&f->ft, "new/leaf");
+	fake_count(&f->ft, "new/leaf", "oom_kill",
+		   2); /* before anybody looked: news all the same */
+	fake_count(&f->ft, "old", "oom_kill", 1);
+	work(f);
+	assert_non_null(strstr(f->text, "kill /new/leaf 2\n"));
+	assert_non_null(strstr(f->text, "kill /old 1\n"));
+	f->text[0] = '\0';
+	fake_rmdir(&f->ft, "old");
+	told(f, "gone /old 1\n");
+	assert_int_equal(monitor_watches(f->m), 1);
+}
+
+static void overlapping_watches_tell_each_event_once(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "a");
+	fake_mkdir(&f->ft, "a/b");
+	fake_mkdir(&f->ft, "a/b/c");
+	watch(f, "a/b/c");
+	fake_count(&f->ft, "a/b/c", "oom_kill", 1);
+	told(f, "kill /a/b/c 1\n");
+	watch(f, "a/b"); /* takes the other's account over */
+	fake_count(&f->ft, "a/b/c", "oom_kill", 1);
+	fake_count(&f->ft, "a/b", "oom_kill", 1);
+	told(f, "kill /a/b 1\nkill /a/b/c 1\n");
+	fake_rmdir(&f->ft, "a/b/c");
+	told(f, "gone /a/b/c 1\n");
+	assert_int_equal(monitor_watches(f->m), 1);
+	balanced(f);
+}
+
+/* A watch above takes over those below, whether they counted something by then or not. */
+static void a_watch_above_takes_over_those_below(void **state)
+{
+	static const char *const above[] = { "a", "" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture *f;
+
+		setup(state);
+		f = *state;
+		fake_mkdir(&f->ft, "a");
+		fake_mkdir(&f->ft, "a/b");
+		fake_mkdir(&f->ft, "a/c");
+		watch(f, "a/b");
+		watch(f, "a/c");
+		fake_count(&f->ft, "a/b", "oom_kill", 1);
+		told(f, "kill /a/b 1\n");
+		watch(f, above[i]);
+		fake_count(&f->ft, "a/b", "oom_kill", 2);
+		told(f, "kill /a/b 2\n");
+		fake_count(&f->ft, "a/c", "oom_kill", 3);
+		told(f, "kill /a/c 3\n");
+		balanced(f);
+		teardown(state);
+	}
+}
+
+static void local_is_that_cgroup_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/t");
+	fake_mkdir(&f->ft, "p/t/c");
+	assert_int_equal(watch_flags(f, "p/t", MONITOR_LOCAL), 0);
+	assert_int_equal(watch_flags(f, "p", 0), -EINVAL);
+	fake_count(&f->ft, "p/t/c", "oom_kill", 1);
+	told(f, "");
+	fake_count(&f->ft, "p/t", "oom", 1);
+	told(f, "oom /p/t 1\n");
+	balanced(f);
+}
+
+static void gone_for_all_and_for_those_with_events(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "t");
+	fake_mkdir(&f->ft, "t/quiet");
+	fake_mkdir(&f->ft, "t/loud");
+	watch(f, "t");
+	fake_count(&f->ft, "t/loud", "oom_kill", 1);
+	told(f, "kill /t/loud 1\n");
+	fake_rmdir(&f->ft, "t/quiet");
+	fake_rmdir(&f->ft, "t/loud");
+	told(f, "gone /t/loud 1\n");
+	fake_mkdir(&f->ft, "t/deep");
+	assert_int_equal(watch_flags(f, "t/deep", MONITOR_GONE_ALL), 0);
+	fake_mkdir(&f->ft, "t/deep/later");
+	work(f);
+	fake_rmdir(&f->ft, "t/deep/later");
+	told(f, "gone /t/deep/later 1\n");
+}
+
+static void odd_names_pass_unchanged(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "t");
+	fake_mkdir(&f->ft, "t/a\nb\"\x1b[31m\xff\\");
+	watch(f, "t");
+	fake_count(&f->ft, "t/a\nb\"\x1b[31m\xff\\", "oom_kill", 1);
+	told(f, "kill /t/a\nb\"\x1b[31m\xff\\ 1\n");
+}
+
+static void unknown_keys_are_skipped_and_malformed_ones_told(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/t");
+	watch(f, "p/t");
+	fake_write(&f->ft, "p/t", "memory.events",
+		   "low 0\nhigh 0\nmax 0\noom 1\noom_kill 0\noom_group_kill 0\nsock_throttled 4\n");
+	fake_write(&f->ft, "p/t", "memory.events.local",
+		   "low 0\nhigh 0\nmax 0\noom 1\noom_kill 0\noom_group_kill 0\nsock_throttled 4\n");
+	told(f, "oom /p/t 1\n");
+	fake_write(&f->ft, "p/t", "memory.events", "oom x\noom_kill 0\n");
+	told(f, "");
+	b = settle(f);
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_UNPROVEN);
+	assert_true(b.reasons & UNPROVEN_UNREADABLE);
+}
+
+static void what_is_not_there_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_mkdir(&f->ft, "t");
+	fake_memory(&f->ft, "t", false);
+	assert_int_equal(watch_flags(f, "t", 0), -ENODEV);
+	assert_int_equal(monitor_watches(f->m), 0);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(a_kill_is_placed_with_its_limit),
+		CASE(many_ooms_are_one_event),
+		CASE(a_removed_child_is_told_at_its_parent),
+		CASE(a_group_kill_may_count_its_victim_twice),
+		CASE(a_top_that_dies_is_settled_from_its_parent),
+		CASE(neighbours_that_die_together_are_not_guessed_at),
+		CASE(a_neighbour_that_died_before_is_not_the_tops),
+		CASE(a_top_below_the_root_cannot_be_proven),
+		CASE(a_controller_switched_off_and_on_is_a_new_account),
+		CASE(a_child_switched_off_and_on_starts_anew),
+		CASE(the_whole_host_follows_tops_that_come_and_go),
+		CASE(overlapping_watches_tell_each_event_once),
+		cmocka_unit_test(a_watch_above_takes_over_those_below),
+		CASE(local_is_that_cgroup_alone),
+		CASE(gone_for_all_and_for_those_with_events),
+		CASE(odd_names_pass_unchanged),
+		CASE(unknown_keys_are_skipped_and_malformed_ones_told),
+		CASE(what_is_not_there_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

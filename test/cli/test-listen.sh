@@ -1,0 +1,240 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# `oomnotify listen` on real cgroups, v1 or v2, whatever is here: below $CGROUP, or below our own.
+# The program, oomhog, with-eventfd and notified are named by the environment.
+. "$(dirname "$0")/lib.sh"
+export OOMHOG
+
+# The line of /proc/self/cgroup that holds memory, and where that hierarchy is mounted.
+find_base() {
+	if [ -e /sys/fs/cgroup/cgroup.controllers ] && grep -qw memory /sys/fs/cgroup/cgroup.controllers; then
+		version=v2 mount=/sys/fs/cgroup own=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	else
+		version=v1 mount=/sys/fs/cgroup/memory
+		own=$(sed -n 's/^[0-9]*:[^:]*memory[^:]*://p' /proc/self/cgroup)
+	fi
+	[ "$own" != / ] || own=
+	base=$own/listen-$$
+	if ! mkdir "$mount$base" 2>/dev/null; then
+		skip_all "no cgroup can be made in $mount$own"
+	fi
+	if [ "$version" = v2 ] && ! echo +memory 2>/dev/null >"$mount$base/cgroup.subtree_control"; then
+		rmdir "$mount$base"
+		skip_all "no memory controller for cgroups in $mount$own"
+	fi
+	[ "$version" = v2 ] || echo 1 2>/dev/null >"$mount$base/memory.use_hierarchy"
+}
+
+skip_all() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+# shellcheck disable=SC2317 # called by the trap
+remove_tree() {
+	find "$1" -depth -type d | while IFS= read -r dir; do rmdir "$dir"; done
+}
+
+# cg NAME [LIMIT]: makes it. Its path is $base/NAME, its directory $mount$base/NAME.
+cg() {
+	mkdir "$mount$base/$1"
+	case $version/${2-} in
+	v2/) echo +memory >"$mount$base/$1/cgroup.subtree_control" ;;
+	v2/leaf) ;;
+	v2/*) echo "$2" >"$mount$base/$1/memory.max" ;;
+	v1/ | v1/leaf) ;;
+	v1/*) echo "$2" >"$mount$base/$1/memory.limit_in_bytes" ;;
+	esac
+}
+
+# One process in cgroup $1 touches memory until it is killed for it. It does that itself: memory that
+# a system call touches counts two ooms on v2 since 6.12.
+oom() {
+	sh -c 'echo $$ >"$0/cgroup.procs"; exec "$OOMHOG" eat 64M' "$mount$base/$1" >/dev/null 2>&1
+	[ $? -eq 137 ] || echo "# no OOM in $1"
+}
+
+# The cgroup may take a moment to be empty.
+remove() {
+	until rmdir "$mount$base/$1" 2>/dev/null; do [ -d "$mount$base/$1" ] || break; done
+}
+
+# Of the last run: the counts of all lines added up.
+total() {
+	sed 's/, removed$//; s/.*: //' out | awk '{ n += $1 } END { print n + 0 }'
+}
+
+find_base
+trap 'remove_tree "$mount$base"; cleanup' EXIT
+cg m 16M
+
+run listen "$base/m" --timeout=0
+ok 'nothing came: status' [ "$status" -eq 1 ]
+ok 'nothing came: no line' [ ! -s out ]
+ok 'says that it is ready' one_line "listening on $base/m (cgroup $version), ready"
+
+start listen "$base/m"
+await ready
+oom m
+finish
+ok 'one oom: status' [ "$status" -eq 0 ]
+ok 'one oom: line' [ "$(cat out)" = "$base/m: 1" ]
+
+start listen -n 3 "$mount$base/m"
+await ready
+oom m
+oom m
+oom m
+finish
+ok '-n 3: status' [ "$status" -eq 0 ]
+ok '-n 3: the counts add up' [ "$(total)" -eq 3 ]
+
+cg p
+cg p/a leaf
+cg p/b leaf
+case $version in
+v1) echo 16M >"$mount$base/p/memory.limit_in_bytes" ;;
+v2) echo 16M >"$mount$base/p/memory.max" ;;
+esac
+start listen "$base/p/a"
+await ready
+oom p/b
+finish
+ok 'an oom at a limit above: status' [ "$status" -eq 0 ]
+ok 'an oom at a limit above: line' [ "$(cat out)" = "$base/p/a: 1" ]
+
+start listen "$base/p/a" -n 2
+await ready
+remove p/a
+finish
+ok 'removed: status' [ "$status" -eq 5 ]
+ok 'removed: line' [ "$(cat out)" = "$base/p/a: 1, removed" ]
+
+start listen "$base/p/b" -n 2
+await ready
+oom p/b
+remove p/b
+finish
+ok 'an oom and then removed: status' [ "$status" -eq 5 ]
+ok 'an oom and then removed: two signals' [ "$(total)" -eq 2 ]
+
+# Both come before it can look. On v2 the removed cgroup has taken its last count along.
+cg q 16M
+start listen "$base/q"
+await ready
+kill -STOP "$pid"
+oom q
+remove q
+kill -CONT "$pid"
+finish
+case $version in
+v1)
+	ok 'oom and removal at once: status' [ "$status" -eq 0 ]
+	ok 'oom and removal at once: line' [ "$(cat out)" = "$base/q: 2, removed" ]
+	;;
+v2)
+	ok 'oom and removal at once: status' [ "$status" -eq 5 ]
+	ok 'oom and removal at once: line' [ "$(cat out)" = "$base/q: 1, removed" ]
+	;;
+esac
+
+for signal in INT TERM QUIT HUP; do
+	start listen "$base/m" -n 2
+	await ready
+	oom m
+	kill "-$signal" "$pid"
+	finish
+	ok "SIG$signal: status" [ "$status" -eq 1 ]
+	ok "SIG$signal: what came before is told" [ "$(total)" -eq 1 ]
+done
+
+real=$OOMNOTIFY
+cat >with-7 <<'S'
+#!/bin/sh
+exec "$WITH_EVENTFD" "$REAL" "$@"
+S
+chmod +x with-7
+export REAL="$real" WITH_EVENTFD
+OOMNOTIFY=$work/with-7
+start listen "$base/m" -n 2 --eventfd=7
+await ready
+oom m
+oom m
+finish
+ok '--eventfd: status' [ "$status" -eq 0 ]
+ok '--eventfd: as many signals as lines tell' has out 'eventfd: 2'
+ok '--eventfd: the lines' [ "$(grep -v eventfd out | sed 's/.*: //' | awk '{ n += $1 } END { print n }')" -eq 2 ]
+OOMNOTIFY=$real
+
+"$NOTIFIED" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
+ok 'READY=1' has out READY=1
+
+run listen "$base/m" --eventfd=7
+ok '--eventfd that is closed' refused 2 'descriptor 7 is not open'
+run listen "$base/m" --eventfd=1
+ok '--eventfd that is none' refused 2 'descriptor 1 is not an eventfd'
+run listen "$base/m" --eventfd=-1
+ok '--eventfd that is no number' refused 2 "'-1' is not the number of a descriptor"
+run listen
+ok 'no name' refused 2 'no cgroup was named'
+run listen "$base/m" "$base/p"
+ok 'two names' refused 2 'more than one cgroup'
+run listen "$base/m" -n 0
+ok '-n 0' refused 2 'not a number from 1 on'
+run listen "$base/m" --timeout=soon
+ok '--timeout of no time' refused 2 "'soon' is not a time"
+run listen "$base/m" --frobnicate
+ok 'an unknown option' refused 2 "unknown option '--frobnicate'"
+run listen "$base/none"
+ok 'no such cgroup' refused 1 'no such cgroup'
+run listen /proc
+ok 'no cgroup' refused 1 '/proc'
+run listen /
+ok 'the root' refused 2 'root cgroup'
+
+timeout "$LIMIT" "$OOMNOTIFY" listen "$base/m" >&- 2>err
+status=$?
+ok 'standard output closed' [ "$status" -eq 1 ]
+ok 'standard output closed: one line' one_line 'cannot write to standard output'
+
+STDOUT=/dev/full start listen "$base/m"
+await ready
+oom m
+finish
+ok 'standard output full: status' [ "$status" -eq 1 ]
+ok 'standard output full: says so' has err 'No space left'
+
+mkfifo pipe
+start_pipe() {
+	head -n 1 pipe >out &
+	reader=$!
+	STDOUT=pipe start listen "$base/m" -n 3
+}
+start_pipe
+await ready
+oom m
+wait "$reader"
+finish
+ok 'the reader leaves: status' [ "$status" -eq 1 ]
+ok 'the reader leaves: not a word' lacks err 'cannot write'
+ok 'the reader leaves: his line' [ "$(cat out)" = "$base/m: 1" ]
+
+# A newline is the one byte that the kernel refuses.
+name=$(printf 'x\rq"\\\033[31m\377')
+cg "$name" 16M
+start listen "$base/$name"
+await ready
+oom "$name"
+finish
+ok 'a hostile name: line' [ "$(cat out)" = "$base/"'x\x0dq"\x5c\x1b[31m\xff: 1' ]
+ok 'a hostile name: ready' has err "$base/"'x\x0dq"\x5c\x1b[31m\xff (cgroup'
+
+if [ "$version" = v2 ]; then
+	cg n 16M
+	mkdir "$mount$base/n/bare"
+	run listen "$base/n/bare" --timeout=0
+	ok 'without memory files: says where it listens' has err "accounted in $base/n: listening on that"
+	ok 'without memory files: listens there' has err "listening on $base/n (cgroup v2), ready"
+fi
+
+done_testing

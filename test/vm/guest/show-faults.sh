@@ -1,0 +1,136 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck source=/dev/null disable=SC3045
+# (busybox's ulimit knows -S and -H)
+#
+# What may go wrong around a watch, on a real v2 kernel: too few descriptors, no rights, a controller
+# switched off and on, memory.max lowered below usage, memory_localevents, memory running out globally.
+set -eu
+. /t/watch.sh
+
+eat() {
+	(
+		echo 0 >"$CGROUP$1/cgroup.procs"
+		exec oomhog eat "$2"
+	) 2>/dev/null || :
+}
+
+# told_at KIND PATH: the count told for that very cgroup.
+told_at() {
+	sed 's/": /":/g' "$OUT" | awk -v kind="\"kind\":\"$1\"" -v path="\"cgroup\":\"$2\"" '
+		index($0, kind) && index($0, path) && match($0, /"count":[0-9]+/) {
+			sum += substr($0, RSTART + 8, RLENGTH - 8)
+		}
+		END { print sum + 0 }'
+}
+
+few_descriptors() {
+	i=0
+	while [ $i -lt 60 ]; do
+		mkdir "$CGROUP/many$i"
+		echo 2M >"$CGROUP/many$i/memory.max"
+		i=$((i + 1))
+	done
+	hard=$(ulimit -Hn)
+	(
+		ulimit -Sn 32
+		ulimit -Hn 32
+		begin
+		i=0
+		while [ $i -lt 60 ]; do
+			eat "/many$i" 8M
+			i=$((i + 1))
+		done
+		end
+		expect "kills in 60 tops with 32 descriptors (of $hard)" "$(told kill)" 60
+		expect_status 0
+	) || exit 1
+	rmdir "$CGROUP"/many*
+}
+
+# as_nobody COMMAND...: words without blanks only
+as_nobody() {
+	exec su -s /bin/sh nobody -c "exec $*"
+}
+
+no_rights() {
+	parents /s
+	mkdir "$CGROUP/s/t"
+	echo 4M >"$CGROUP/s/t/memory.max"
+	AS=as_nobody begin /s/t
+	eat /s/t 16M
+	end
+	expect "kills seen without rights" "$(told kill)" 1
+	expect_status 0
+}
+
+switched_off_and_on() {
+	begin /s/t
+	echo -memory >"$CGROUP/s/cgroup.subtree_control"
+	echo +memory >"$CGROUP/s/cgroup.subtree_control"
+	until [ -e "$CGROUP/s/t/memory.max" ]; do usleep 1000; done
+	echo 4M >"$CGROUP/s/t/memory.max"
+	eat /s/t 16M
+	end
+	expect "kills after the controller was off and on" "$(told kill)" 1
+	expect_status 0
+}
+
+lowered_limit() {
+	mkdir "$CGROUP/s/low"
+	echo 64M >"$CGROUP/s/low/memory.max"
+	begin /s/low
+	(
+		echo 0 >"$CGROUP/s/low/cgroup.procs"
+		exec oomhog hold 16M
+	) 2>/dev/null &
+	hog=$!
+	until [ "$(cat "$CGROUP/s/low/memory.current")" -gt 16000000 ]; do usleep 5000; done
+	echo 2M >"$CGROUP/s/low/memory.max"
+	wait $hog || :
+	end
+	echo "memory.max lowered below usage: $(told oom) ooms in $(grep -c '"oom"' "$OUT") lines"
+	expect "kills by a lowered limit" "$(told kill)" 1
+	[ "$(grep -c '"oom"' "$OUT")" -lt 100 ] || fail "too many lines"
+	expect_status 0
+	rmdir "$CGROUP/s/low"
+}
+
+global_oom() {
+	mkdir "$CGROUP/s/victim"
+	begin
+	(
+		echo 0 >"$CGROUP/s/victim/cgroup.procs"
+		exec oomhog eat 4G
+	) 2>/dev/null || :
+	oomhog eat 4G 2>/dev/null || : # a child of the shell, in the root cgroup
+	end
+	expect "kills when memory ran out globally" "$(told kill)" 2
+	expect "of these in the victim's cgroup" "$(told_at kill /s/victim)" 1
+	expect "of these in the root cgroup, from vmstat" "$(told_at kill /)" 1
+	expect_status 0
+	rmdir "$CGROUP/s/victim"
+}
+
+local_events() {
+	mount -o remount,memory_localevents "$CGROUP"
+	parents /s/in
+	mkdir "$CGROUP/s/in/leaf"
+	echo 4M >"$CGROUP/s/in/leaf/memory.max"
+	begin /s
+	eat /s/in/leaf 16M
+	mkdir "$CGROUP/s/in/new"
+	echo 4M >"$CGROUP/s/in/new/memory.max"
+	eat /s/in/new 16M
+	end
+	expect "kills under memory_localevents" "$(told kill)" 2
+	expect "of these in a cgroup made later" "$(told_at kill /s/in/new)" 1
+	expect_status 0
+}
+
+few_descriptors
+no_rights
+switched_off_and_on
+lowered_limit
+global_oom
+local_events
