@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #define BASELINE_TRIES 5
+#define DEAD_SUM_UNKNOWN INT64_MAX
 #define UNSETTLED_GAP_MIN_NS UINT64_C(1000000)
 #define UNSETTLED_GAP_MAX_NS UINT64_C(1000000000)
 
@@ -95,14 +96,12 @@ static void unsettled_remove(struct signals_set *set, struct signals *s)
 
 static void die(struct signals_set *set, struct signals *s, uint64_t now_ns)
 {
-	int64_t left;
-
 	unsettled_remove(set, s);
 	s->blind = s->state == SIGNALS_UNSETTLED;
 	s->state = SIGNALS_DYING;
 	s->dead_ns = now_ns;
-	left = unexplained(s, parent_sum(s));
-	s->dead_sum = (left > 0 ? left : 0) + (int64_t)s->told;
+	s->dead_sum = DEAD_SUM_UNKNOWN;
+	s->newly_dead = true;
 	DL_APPEND2(set->dying, s, queue_prev, queue_next);
 	set->ops->dead(s, set->ctx);
 }
@@ -211,8 +210,6 @@ static void confirm(struct signals_set *set, struct signals *s, uint64_t now_ns)
 {
 	bool quiet;
 
-	if (s->state != SIGNALS_LIVE)
-		return;
 	quiet = is_quiet_cached(set, s->parent);
 	if (!set->ops->alive(s, set->ctx))
 		die(set, s, now_ns);
@@ -226,7 +223,12 @@ static void close_account(struct signals_set *set, struct signals *s)
 {
 	DL_DELETE2(set->dying, s, queue_prev, queue_next);
 	s->state = SIGNALS_CLOSED;
-	DL_APPEND2(set->closed, s, queue_prev, queue_next);
+	if (s->removal_out) {
+		s->dead_ns = 0; /* nothing comes after that signal: it can go at once */
+		DL_PREPEND2(set->closed, s, queue_prev, queue_next);
+	} else {
+		DL_APPEND2(set->closed, s, queue_prev, queue_next);
+	}
 	set->ops->closed(s, set->ctx);
 }
 
@@ -260,8 +262,10 @@ static void evaluate(struct signals_set *set, struct signals *s, uint64_t now_ns
 	if (is_gone(s))
 		know_removals(s->parent, now_ns);
 	n = unexplained(s, parent_sum(s));
-	if (s->state == SIGNALS_DYING && n + (int64_t)s->told > s->dead_sum)
-		close_account(set, s); /* one more than at its death: the removal's signal is in */
+	if (s->state == SIGNALS_DYING && n + (int64_t)s->told > s->dead_sum) {
+		s->removal_out = true; /* one more than at its death */
+		close_account(set, s);
+	}
 	if (is_gone(s))
 		n--;
 	if (n <= 0)
@@ -281,6 +285,33 @@ static void wake_upward(struct signals_set *set)
 	DL_SORT(set->woken, deeper_first);
 }
 
+/*
+ * How much @s has received that its parent does not explain, once nothing is under way to it: all of
+ * its own ooms are in that, so one signal more is that of its removal. Too much is no harm here.
+ */
+static void take_dead_sum(struct signals_set *set, struct signals *s)
+{
+	int64_t left;
+
+	if (!is_quiet(set, s->parent))
+		return;
+	if (take(set, s) > 0)
+		signals_wake(set, s);
+	left = unexplained(s, parent_sum(s));
+	s->dead_sum = (left > 0 ? left : 0) + (int64_t)s->told;
+}
+
+/* Those that died last are at the end. */
+static void look_at_newly_dead(struct signals_set *set)
+{
+	struct signals *s = set->dying ? set->dying->queue_prev : NULL;
+
+	for (; s && s->newly_dead; s = s->queue_prev) {
+		s->newly_dead = false;
+		take_dead_sum(set, s);
+	}
+}
+
 static void read_woken(struct signals_set *set, uint64_t now_ns)
 {
 	struct signals *s, *tmp;
@@ -290,7 +321,7 @@ static void read_woken(struct signals_set *set, uint64_t now_ns)
 	DL_FOREACH (set->woken, s)
 		(void)take(set, s);
 	DL_FOREACH (set->woken, s) {
-		if (s->fresh)
+		if (s->state == SIGNALS_LIVE && s->fresh)
 			confirm(set, s, now_ns);
 		s->fresh = false;
 		unsettled |= s->state == SIGNALS_UNSETTLED;
@@ -360,7 +391,7 @@ static void release(struct signals_set *set, struct signals *s, uint64_t now_ns)
 {
 	evaluate(set, s, now_ns);
 	DL_DELETE2(set->closed, s, queue_prev, queue_next);
-	if (waits_for_removal(s, now_ns)) {
+	if ((!s->removal_out || doubt_left(s) > 0) && waits_for_removal(s, now_ns)) {
 		s->dead_ns = now_ns;
 		DL_APPEND2(set->closed, s, queue_prev, queue_next);
 		return;
@@ -388,6 +419,7 @@ void signals_pass(struct signals_set *set, uint64_t now_ns)
 	set->pass++;
 	read_woken(set, now_ns);
 	settle_due(set, now_ns);
+	look_at_newly_dead(set);
 	bury_due(set, now_ns);
 }
 
@@ -404,15 +436,19 @@ uint64_t signals_deadline(const struct signals_set *set)
 	return at;
 }
 
-bool signals_open(const struct signals_set *set)
+bool signals_open(const struct signals_set *set, uint64_t now_ns)
 {
 	const struct signals *s;
 
 	if (set->woken || set->dying)
 		return true;
-	DL_FOREACH2 (set->closed, s, queue_next)
-		if (!s->blind && doubt_left(s) > 0 && s->parent && is_gone(s->parent) &&
-		    !s->parent->removal_out)
+	DL_FOREACH2 (set->closed, s, queue_next) {
+		if (s->blind)
+			continue;
+		if (!s->removal_out && now_ns < s->dead_ns + SIGNALS_REMOVAL_NS)
 			return true;
+		if (doubt_left(s) > 0 && waits_for_removal(s, now_ns))
+			return true;
+	}
 	return false;
 }

@@ -30,10 +30,10 @@
 
 /* How long after its removal was seen a cgroup is told as gone if its last signal is not certain. */
 #define SIGNALS_CLOSE_NS UINT64_C(200000000)
-/* A removal signal is taken to be among those read when it is that old. 13 to 21 ms are usual. */
-#define SIGNALS_REMOVAL_NS UINT64_C(1000000000)
-/* How long after its removal was seen a cgroup's eventfd is kept. */
-#define SIGNALS_LINGER_NS UINT64_C(2000000000)
+/* The removal's signal is taken to be among those read that long after. 13 to 21 ms are usual. */
+#define SIGNALS_REMOVAL_NS UINT64_C(2000000000)
+/* How long an eventfd is kept after its cgroup was seen to be removed, if that is not certain. */
+#define SIGNALS_LINGER_NS UINT64_C(4000000000)
 
 enum signals_state {
 	SIGNALS_OFF,       /* not registered */
@@ -51,8 +51,9 @@ struct signals {
 	enum signals_state state;
 	bool woken;
 	bool fresh;       /* something was read since it was last seen to be alive or dead */
+	bool newly_dead;  /* dead_sum has yet to be looked for */
 	bool blind;       /* removed before it had a baseline */
-	bool removal_out; /* its removal's signal is in `sum`, and not to be taken for an oom below */
+	bool removal_out; /* its removal's signal is in `sum`: known, and no oom to those below */
 	bool quiet;       /* what was found in pass `quiet_pass` */
 	uint64_t quiet_pass;
 	uint64_t sum;         /* signals read since it was registered */
@@ -62,7 +63,7 @@ struct signals {
 	uint64_t told;        /* own ooms told since the baseline */
 	uint64_t doubt;       /* at most that many more may have been its own */
 	uint64_t dead_ns;     /* when it was seen to be gone */
-	int64_t dead_sum;     /* what was not explained by the parent at that time */
+	int64_t dead_sum;     /* what was not explained by the parent soon after */
 	struct signals *prev, *next;             /* among the woken */
 	struct signals *queue_prev, *queue_next; /* among the unsettled, dying or closed */
 };
@@ -114,8 +115,8 @@ void signals_suspect(struct signals_set *set, struct signals *s);
 void signals_pass(struct signals_set *set, uint64_t now_ns);
 /* When signals_pass() has something to do without a wakeup: 0 at once, UINT64_MAX never. */
 uint64_t signals_deadline(const struct signals_set *set);
-/* Whether waiting for a deadline can still bring ooms to light that have already happened. */
-bool signals_open(const struct signals_set *set);
+/* Whether waiting can still bring ooms to light that have already happened. */
+bool signals_open(const struct signals_set *set, uint64_t now_ns);
 /* How many of @s's own ooms may be untold for good, as things are now. */
 uint64_t signals_doubt(const struct signals *s);
 /* It is known otherwise that of @s's own ooms that were read so far none is untold. */

@@ -21,6 +21,7 @@
 
 #define DESCRIPTORS_RESERVED 64 /* for short use, and for the program */
 #define SETTLE_KILL_NS UINT64_C(100000000)
+#define SETTLE_LOOK_NS UINT64_C(50000000)
 #define SETTLE_MAX_NS UINT64_C(5000000000)
 
 enum notice {
@@ -111,7 +112,7 @@ static int v1_open(struct source **ret, const struct source_args *args)
 				 .host = args->host,
 				 .epoll_fd = args->epoll_fd };
 	v1->now_ns = clock_boottime_ns();
-	v1->tell_ns = UINT64_MAX;
+	v1->tell_ns = v1->settle_next_ns = UINT64_MAX;
 	v1->inotify_fd = v1->kmsg_fd = v1->vmstat_fd = v1->spare_fd[0] = v1->spare_fd[1] = -1;
 	v1->descriptors_max = descriptors_max();
 	signals_init(&v1->signals, &v1_signals_ops, v1);
@@ -385,6 +386,8 @@ static int v1_run(struct source *s, uint64_t now_ns)
 	struct v1_source *v1 = v1_from(s);
 
 	v1->now_ns = now_ns;
+	if (v1->settle_next_ns <= now_ns)
+		v1->settle_next_ns = UINT64_MAX; /* who settles looks again */
 	(void)v1_scan_run(v1, V1_SCANS_MAX);
 	signals_pass(&v1->signals, now_ns);
 	v1_kills_run(v1, V1_LINES_MAX);
@@ -402,7 +405,7 @@ static uint64_t v1_deadline(const struct source *s)
 	const struct v1_source *v1 = v1_from_const(s);
 	const uint64_t times[] = {
 		signals_deadline(&v1->signals), v1_scan_deadline(v1), v1_kills_deadline(v1),
-		v1_vmstat_deadline(v1),         v1->tell_ns,
+		v1_vmstat_deadline(v1),         v1->tell_ns,          v1->settle_next_ns,
 	};
 	uint64_t at = UINT64_MAX;
 
@@ -455,10 +458,13 @@ static int v1_settle(struct source *s, uint64_t now_ns)
 	look_everywhere(v1);
 	keep_spare(v1);
 	if (now_ns < v1->settle_ns + SETTLE_MAX_NS &&
-	    (signals_open(&v1->signals) || kill_is_near(v1) || v1->reconcile != V1_RECONCILED ||
-	     v1->news || v1->scans))
+	    (signals_open(&v1->signals, now_ns) || kill_is_near(v1) ||
+	     v1->reconcile != V1_RECONCILED || v1->news || v1->scans)) {
+		v1->settle_next_ns = now_ns + SETTLE_LOOK_NS;
 		return SOURCE_E_AGAIN;
+	}
 	v1->settle_ns = 0;
+	v1->settle_next_ns = UINT64_MAX;
 	return 0;
 }
 

@@ -289,7 +289,7 @@ void v1_reap(struct v1_source *v1)
 	while (more) {
 		more = false;
 		DL_FOREACH_SAFE2 (v1->reap, n, tmp, reap_next) {
-			if (n->children || n->targets > 0 || n->in_news)
+			if (n->children || n->targets > 0 || n->in_news || n->ep.active)
 				continue;
 			ended |= n->ended;
 			v1_node_free(v1, n);

@@ -135,9 +135,10 @@ struct v1_source {
 	uint64_t now_ns;
 	bool attaching; /* what is found now was there before */
 	bool settling;
-	uint64_t settle_ns; /* since when */
-	unsigned attached;  /* watches begun so far */
-	bool all_linked;    /* no use_hierarchy=0 on this machine */
+	uint64_t settle_ns;      /* since when */
+	uint64_t settle_next_ns; /* when to look again */
+	unsigned attached;       /* watches begun so far */
+	bool all_linked;         /* no use_hierarchy=0 on this machine */
 
 	struct v1_node *episodes;
 	struct v1_node *news;

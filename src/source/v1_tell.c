@@ -115,6 +115,14 @@ static int tell(struct v1_source *v1, struct v1_node *n, enum event_kind kind,
 	return 0;
 }
 
+/* A kill is not told before the ooms that it may have come of. */
+static void release_ooms(struct v1_node *n)
+{
+	if (n->kills_new > 0)
+		for (; n; n = v1_node_limit_above(n))
+			n->merge_ns = 0;
+}
+
 /* Ooms that come while others were told just now wait, to make one event with what follows. */
 static bool ooms_due(const struct v1_source *v1, const struct v1_node *n)
 {
@@ -198,6 +206,8 @@ void v1_tell(struct v1_source *v1)
 	int r = 0;
 
 	v1->tell_ns = UINT64_MAX;
+	DL_FOREACH2 (v1->news, n, news_next)
+		release_ooms(n);
 	DL_FOREACH2 (v1->news, n, news_next)
 		r |= tell_node(v1, n);
 	DL_FOREACH2 (v1->news, n, news_next)

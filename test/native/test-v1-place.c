@@ -48,6 +48,31 @@ static void one_oom(void **state)
 	box_rmdir(&box, "a");
 }
 
+/* One after the other in the same cgroup: no kill is told before the oom that it came of. */
+static void ooms_before_kills(void **state)
+{
+	enum { ROUNDS = 20 };
+	uint64_t ooms = 0, kills = 0;
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "a", BOX_LIMIT);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	for (int i = 0; i < ROUNDS; i++) {
+		box_oom(&box, "a");
+		rig_catch_up(&r);
+	}
+	rig_settle(&r);
+	for (const struct seen *s = r.first; s; s = s->next) {
+		ooms += s->e->kind == EVENT_OOM ? s->e->count_max : 0;
+		kills += s->e->kind == EVENT_KILL ? s->e->count_max : 0;
+		assert_true(kills <= ooms);
+	}
+	assert_int_equal(kills, ROUNDS);
+	rig_close(&r);
+}
+
 /* 1,000 cgroups in 20 branches, an oom in each, one after the other. */
 static void a_thousand(void **state)
 {
@@ -454,6 +479,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(one_oom, clear_box),
+		cmocka_unit_test_teardown(ooms_before_kills, clear_box),
 		cmocka_unit_test_teardown(a_thousand, clear_box),
 		cmocka_unit_test_teardown(limit_above, clear_box),
 		cmocka_unit_test_teardown(eight_beside_each_other, clear_box),

@@ -439,7 +439,7 @@ static void come_to_rest(struct sim *sim)
 		wake(sim, true);
 		signals_pass(&sim->set, sim->now_ns);
 	} while (signals_deadline(&sim->set) != UINT64_MAX);
-	assert_false(signals_open(&sim->set));
+	assert_false(signals_open(&sim->set, sim->now_ns));
 	sim->frozen = false;
 	for (int i = 0; i < CGROUPS; i++)
 		if (sim->cg[i].used && sim->cg[i].exists && sim->cg[i].registered) {
@@ -525,7 +525,9 @@ static void pass(struct sim *sim, uint64_t later_ns)
 	sim->now_ns += later_ns;
 	kernel_offline(sim);
 	wake(sim, true);
-	signals_pass(&sim->set, sim->now_ns);
+	do
+		signals_pass(&sim->set, sim->now_ns);
+	while (signals_deadline(&sim->set) == 0);
 }
 
 static void told(const struct sim *sim, uint64_t t0, uint64_t t1, uint64_t t2, uint64_t t3)
@@ -612,6 +614,29 @@ static void a_suspicion_closes_a_silent_removal(void **state)
 	free(sim);
 }
 
+/* The parent's signal is still under way to what was removed: it is not that of the removal. */
+static void a_late_delivery_is_no_removal(void **state)
+{
+	struct sim *sim = still();
+	struct delivery d = { .from = 1 };
+
+	(void)state;
+	oom(sim, 3);
+	mark(sim, &d);
+	sim->cg[1].eventfd++;
+	sim->cg[1].own++;
+	rmdir_now(sim, 3);
+	signals_suspect(&sim->set, &sim->cg[3].sig);
+	pass(sim, 0);
+	sim->cg[3].eventfd++;
+	pass(sim, 1000000);
+	assert_false(sim->cg[3].closed);
+	unmark(sim, &d);
+	pass(sim, 20000000);
+	told(sim, 0, 1, 0, 1);
+	free(sim);
+}
+
 /* A parent's oom at the very time of a removal: nobody knows whether it reached the child. */
 static void what_cannot_be_known_is_doubted(void **state)
 {
@@ -639,8 +664,8 @@ static void a_branch_that_goes_at_once_keeps_its_ooms(void **state)
 	rmdir_now(sim, 1);
 	pass(sim, 30000000);
 	told(sim, 0, 0, 0, 0);
-	assert_true(signals_open(&sim->set));
-	while (signals_open(&sim->set))
+	assert_true(signals_open(&sim->set, sim->now_ns));
+	while (signals_open(&sim->set, sim->now_ns))
 		pass(sim, SIGNALS_CLOSE_NS);
 	while (signals_deadline(&sim->set) != UINT64_MAX)
 		pass(sim, SIGNALS_LINGER_NS);
@@ -743,6 +768,7 @@ int main(void)
 		cmocka_unit_test(a_removal_is_no_oom),
 		cmocka_unit_test(a_removal_seen_early_is_closed_by_its_signal),
 		cmocka_unit_test(a_suspicion_closes_a_silent_removal),
+		cmocka_unit_test(a_late_delivery_is_no_removal),
 		cmocka_unit_test(what_cannot_be_known_is_doubted),
 		cmocka_unit_test(a_branch_that_goes_at_once_keeps_its_ooms),
 		cmocka_unit_test(registering_beside_an_oom_of_the_parent),
