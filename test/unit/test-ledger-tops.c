@@ -353,6 +353,26 @@ static void closes_without_knowing_the_last_moment(void **state)
 	expect_balance(f, EVENT_KILL, 1); /* of the rest nothing is claimed */
 }
 
+/* The same directory with a memory.events that starts at 0 is not the top that was. */
+static void sees_that_its_memory_was_off(void **state)
+{
+	struct fixture *f = *state;
+	struct account *b = add(f, "/t/b");
+	bool news;
+
+	happen(f, "/t/b", EVENT_KILL, 2);
+	pass(f, b);
+	memory_off(f);
+	assert_true(sim_control(f->sim, at(f, "/t"), true));
+	assert_int_equal(ledger_pass(f->ledger, b, f->now_ns), LEDGER_E_GONE);
+	assert_int_equal(ledger_top_news(f->ledger, b, &news), LEDGER_E_GONE);
+	assert_int_equal(ledger_seal(f->ledger, b), LEDGER_E_GONE);
+	happen(f, "/t/b", EVENT_KILL, 3);
+	assert_int_equal(ledger_pass(f->ledger, b, f->now_ns), LEDGER_E_GONE);
+	expect(f, "/t/b", EVENT_KILL, 2, PLACED);
+	expect_none(f);
+}
+
 /* A walk that is going on when the balance is drawn up: proven is what lies between both readings. */
 static void seals_what_moved_on(void **state)
 {
@@ -403,6 +423,7 @@ int main(void)
 		T(says_why_there_is_no_sum_of_the_dead),
 		T(tells_the_last_moment_of_a_top),
 		T(closes_without_knowing_the_last_moment),
+		T(sees_that_its_memory_was_off),
 		T(seals_what_moved_on),
 	};
 
