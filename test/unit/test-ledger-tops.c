@@ -40,7 +40,7 @@ static void tells_what_came_during_the_baseline_unplaced(void **state)
 
 static void another_in_b_after_it_was_read(struct fixture *f)
 {
-	static const struct trigger again = { SIM_READ, "/t/b", NULL,
+	static const struct trigger again = { SIM_LIST, "/t/b", NULL,
 					      another_in_b_after_it_was_read, 0 };
 
 	happen(f, "/t/b", EVENT_KILL, 1);
@@ -50,7 +50,7 @@ static void another_in_b_after_it_was_read(struct fixture *f)
 /* All of it turned out to lie in what lives: what is removed later was not meant. */
 static void forgets_the_baseline_once_all_is_placed(void **state)
 {
-	static const struct trigger trigger = { SIM_READ, "/t/b", NULL,
+	static const struct trigger trigger = { SIM_LIST, "/t/b", NULL,
 						another_in_b_after_it_was_read, 0 };
 	struct fixture *f = *state;
 	struct account *t;
