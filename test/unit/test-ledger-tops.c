@@ -207,6 +207,28 @@ static void a_top_that_cannot_be_added_changes_nothing(void **state)
 	assert_true(n > 10);
 }
 
+/* The top below has counted an event that has not come up to the new one: its account begins at -1. */
+static void a_new_top_may_begin_below_zero(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t;
+	bool news;
+
+	add(f, "/t/b");
+	assert_true(sim_begin(f->sim, at(f, "/t/b")->css, EVENT_KILL, 1));
+	assert_false(sim_step(f->sim, 0));
+	t = add(f, "/t");
+	assert_int_equal((int64_t)account_reported(t)->n[EVENT_KILL], -1);
+	assert_int_equal(ledger_top_news(f->ledger, t, &news), 0);
+	assert_true(news);
+	assert_int_equal(ledger_seal(f->ledger, t), 0);
+	expect_balance(f, EVENT_KILL, 0);
+	pass(f, t);
+	expect(f, "/t/b", EVENT_KILL, 1, PLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 1);
+}
+
 static void another_in_x(struct fixture *f)
 {
 	static const struct trigger again = { SIM_LIST, "/t", NULL, another_in_x, 0 };
@@ -418,6 +440,7 @@ int main(void)
 		T(takes_over_the_tops_below),
 		T(takes_over_rests),
 		cmocka_unit_test(a_top_that_cannot_be_added_changes_nothing),
+		T(a_new_top_may_begin_below_zero),
 		T(a_restless_top_below_puts_off_the_new_one),
 		T(sums_up_the_dead),
 		T(says_why_there_is_no_sum_of_the_dead),
