@@ -32,7 +32,6 @@ struct baseline {
 	struct descent *d;
 	struct join *joins;
 	unsigned try;
-	bool moved; /* a cgroup that was being entered went away */
 };
 
 /* One directory being listed. */
@@ -48,23 +47,19 @@ static int scan_dir(struct baseline *b, struct account *a, int dir, const struct
 static int enter(struct scan *s, const char *name, struct account *c, const struct counts *counts)
 {
 	const struct ledger *l = s->b->d->l;
-	struct reading rd;
 	int child = -1;
 	int r;
 
+	/*
+	 * Should the name be another cgroup's by now, @c is gone, and what is found moves to the other
+	 * one when that is met.
+	 */
 	c->reported = *counts; /* if it may not be entered, its past is known all the same */
 	r = l->ops->open(l->ctx, s->dir, name, &child);
 	if (r == 0) {
 		r = scan_dir(s->b, c, child, counts);
-		if (r == 0)
-			r = l->ops->read(l->ctx, child, NULL, &rd);
-		if (r == 0 && rd.key != c->key)
-			r = TREE_E_GONE;
-		if (r == 0)
-			c->id = rd.id;
 		l->ops->close(l->ctx, child);
 	}
-	s->b->moved |= r == TREE_E_GONE;
 	return r == TREE_E_DENIED || r == TREE_E_GONE ? 0 : r;
 }
 
@@ -176,13 +171,12 @@ int baseline_take(struct descent *d, struct account *a, int dir)
 
 	while (r == 0 && !still && b.try < TRIES) {
 		b.try++;
-		b.moved = false;
 		r = ledger_read_top(d->l, a, &before);
 		if (r == 0)
 			r = scan_dir(&b, a, dir, &before.counts);
 		if (r == 0)
 			r = ledger_read_top(d->l, a, &after);
-		still = counts_equal(&before.counts, &after.counts) && !(b.moved && joins_any(&b));
+		still = counts_equal(&before.counts, &after.counts);
 	}
 	if (r == 0 && !still && joins_any(&b))
 		r = TREE_E_BUSY;

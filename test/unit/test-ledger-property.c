@@ -336,7 +336,13 @@ static enum outcome outcome(struct run *r, struct watch *w, const char *call, in
 
 static enum outcome pass(struct run *r, struct watch *w)
 {
-	return outcome(r, w, "ledger_pass", ledger_pass(r->ledger, w->account, r->now_ns));
+	bool gone = r->quiet && !w->css->alive;
+	enum outcome o =
+		outcome(r, w, "ledger_pass", ledger_pass(r->ledger, w->account, r->now_ns));
+
+	if (gone && o != ENDED)
+		fail(r, "ledger_pass", "does not find its top gone");
+	return o;
 }
 
 static enum outcome resolve(struct run *r, struct watch *w)

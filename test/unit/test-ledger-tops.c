@@ -40,7 +40,7 @@ static void tells_what_came_during_the_baseline_unplaced(void **state)
 
 static void another_in_b_after_it_was_read(struct fixture *f)
 {
-	static const struct trigger again = { SIM_READ, "/t/b", NULL,
+	static const struct trigger again = { SIM_LIST, "/t/b", NULL,
 					      another_in_b_after_it_was_read, 0 };
 
 	happen(f, "/t/b", EVENT_KILL, 1);
@@ -50,7 +50,7 @@ static void another_in_b_after_it_was_read(struct fixture *f)
 /* All of it turned out to lie in what lives: what is removed later was not meant. */
 static void forgets_the_baseline_once_all_is_placed(void **state)
 {
-	static const struct trigger trigger = { SIM_READ, "/t/b", NULL,
+	static const struct trigger trigger = { SIM_LIST, "/t/b", NULL,
 						another_in_b_after_it_was_read, 0 };
 	struct fixture *f = *state;
 	struct account *t;
@@ -207,6 +207,28 @@ static void a_top_that_cannot_be_added_changes_nothing(void **state)
 	assert_true(n > 10);
 }
 
+/* The top below has counted an event that has not come up to the new one: its account begins at -1. */
+static void a_new_top_may_begin_below_zero(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t;
+	bool news;
+
+	add(f, "/t/b");
+	assert_true(sim_begin(f->sim, at(f, "/t/b")->css, EVENT_KILL, 1));
+	assert_false(sim_step(f->sim, 0));
+	t = add(f, "/t");
+	assert_int_equal((int64_t)account_reported(t)->n[EVENT_KILL], -1);
+	assert_int_equal(ledger_top_news(f->ledger, t, &news), 0);
+	assert_true(news);
+	assert_int_equal(ledger_seal(f->ledger, t), 0);
+	expect_balance(f, EVENT_KILL, 0);
+	pass(f, t);
+	expect(f, "/t/b", EVENT_KILL, 1, PLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 1);
+}
+
 static void another_in_x(struct fixture *f)
 {
 	static const struct trigger again = { SIM_LIST, "/t", NULL, another_in_x, 0 };
@@ -353,6 +375,26 @@ static void closes_without_knowing_the_last_moment(void **state)
 	expect_balance(f, EVENT_KILL, 1); /* of the rest nothing is claimed */
 }
 
+/* The same directory with a memory.events that starts at 0 is not the top that was. */
+static void sees_that_its_memory_was_off(void **state)
+{
+	struct fixture *f = *state;
+	struct account *b = add(f, "/t/b");
+	bool news;
+
+	happen(f, "/t/b", EVENT_KILL, 2);
+	pass(f, b);
+	memory_off(f);
+	assert_true(sim_control(f->sim, at(f, "/t"), true));
+	assert_int_equal(ledger_pass(f->ledger, b, f->now_ns), LEDGER_E_GONE);
+	assert_int_equal(ledger_top_news(f->ledger, b, &news), LEDGER_E_GONE);
+	assert_int_equal(ledger_seal(f->ledger, b), LEDGER_E_GONE);
+	happen(f, "/t/b", EVENT_KILL, 3);
+	assert_int_equal(ledger_pass(f->ledger, b, f->now_ns), LEDGER_E_GONE);
+	expect(f, "/t/b", EVENT_KILL, 2, PLACED);
+	expect_none(f);
+}
+
 /* A walk that is going on when the balance is drawn up: proven is what lies between both readings. */
 static void seals_what_moved_on(void **state)
 {
@@ -398,11 +440,13 @@ int main(void)
 		T(takes_over_the_tops_below),
 		T(takes_over_rests),
 		cmocka_unit_test(a_top_that_cannot_be_added_changes_nothing),
+		T(a_new_top_may_begin_below_zero),
 		T(a_restless_top_below_puts_off_the_new_one),
 		T(sums_up_the_dead),
 		T(says_why_there_is_no_sum_of_the_dead),
 		T(tells_the_last_moment_of_a_top),
 		T(closes_without_knowing_the_last_moment),
+		T(sees_that_its_memory_was_off),
 		T(seals_what_moved_on),
 	};
 
