@@ -20,7 +20,7 @@ static void die(const char *what)
 
 int main(int argc, char **argv)
 {
-	int fd = eventfd(0, EFD_NONBLOCK), status;
+	int fd = eventfd(0, EFD_NONBLOCK), status = 0;
 	uint64_t n = 0;
 	pid_t pid;
 

@@ -19,7 +19,7 @@
 
 noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends with the status that means "skipped". */
-noreturn void skip_all(const char *format, ...) __attribute__((format(printf, 1, 2)));
+noreturn void skip_all(const char *why);
 
 struct scratch {
 	struct cgroup_host host; /* only what lib/listen needs of it */
