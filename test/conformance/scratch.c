@@ -24,8 +24,26 @@
 
 #define PAGE 4096
 
+/* What die() has to clear away, and for whom: a child of ours must leave it alone. */
+static struct {
+	const struct scratch *scratch;
+	pid_t pid;
+} opened;
+
+static void kill_all(const struct scratch *s, const char *path)
+{
+	FILE *f = fopen(scratch_path(s, path, "cgroup.procs"), "re");
+	int pid;
+
+	while (f && fscanf(f, "%d", &pid) == 1)
+		(void)kill(pid, SIGKILL);
+	if (f)
+		fclose(f);
+}
+
 noreturn void die(const char *format, ...)
 {
+	const struct scratch *s = opened.pid == getpid() ? opened.scratch : NULL;
 	va_list args;
 
 	va_start(args, format);
@@ -33,6 +51,9 @@ noreturn void die(const char *format, ...)
 	va_end(args);
 	puts("");
 	(void)fflush(stdout);
+	opened.pid = 0; /* once is enough, should this fail too */
+	if (s)
+		scratch_clear(s, "");
 	_exit(1);
 }
 
@@ -134,11 +155,14 @@ void scratch_open(struct scratch *ret, const char *parent)
 	if (!s.v2)
 		(void)scratch_write(&s, "", "memory.use_hierarchy", "1");
 	*ret = s;
+	opened.scratch = ret;
+	opened.pid = getpid();
 }
 
 void scratch_close(struct scratch *s)
 {
 	scratch_clear(s, "");
+	opened.pid = 0;
 	for (int i = 0; i < 2; i++) {
 		struct cgroup_mount *m = i ? &s->host.v2 : &s->host.v1;
 
@@ -167,10 +191,13 @@ void scratch_make(const struct scratch *s, const char *path, bool inner)
 
 void scratch_remove(const struct scratch *s, const char *path)
 {
-	/* A process that was reaped may still be on its way out of the cgroup. */
-	while (rmdir(scratch_path(s, path, "")) < 0)
+	/* A process that was killed or reaped may still be on its way out of the cgroup. */
+	while (rmdir(scratch_path(s, path, "")) < 0) {
 		if (errno != EBUSY)
 			die("rmdir %s: %s", path, strerror(errno));
+		(void)waitpid(-1, NULL,
+			      WNOHANG); /* killed by scratch_clear() and nobody's any more */
+	}
 }
 
 void scratch_clear(const struct scratch *s, const char *path)
@@ -187,6 +214,7 @@ void scratch_clear(const struct scratch *s, const char *path)
 	}
 	if (dir) {
 		closedir(dir);
+		kill_all(s, path);
 		scratch_remove(s, path);
 	}
 }
