@@ -38,7 +38,6 @@ struct account {
 	bool rest_pending;
 	struct account *rest_prev, *rest_next; /* in account_table.rests */
 	uint64_t rest_due_ns;
-	struct counts rest_total; /* the counter of this cgroup when the rest was found */
 	struct recounts recounts;
 	uint64_t looked_ns; /* when all that its counter showed was told */
 	uint32_t seen;      /* serial of the listing that last met it */

@@ -303,12 +303,11 @@ int descent_rest(struct descent *d, struct account *a, const struct deltas *rest
 	return 0;
 }
 
-static void keep_rest(struct descent *d, struct account *a, const struct counts *total)
+static void keep_rest(struct descent *d, struct account *a)
 {
 	if (a->rest_pending)
 		return; /* the older look counts */
 	account_rest_set(&d->l->accounts, a, true);
-	a->rest_total = *total;
 	a->rest_due_ns = d->now_ns + LEDGER_SLOT_NS;
 }
 
@@ -344,8 +343,7 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 	int r = 0;
 
 	if (!deltas_any_positive(&rest)) {
-		if (!final)
-			a->looked_ns = d->now_ns;
+		a->looked_ns = d->now_ns;
 		return 0;
 	}
 	d->level = &level;
@@ -361,7 +359,7 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 			r = descent_rest(d, a, &rest,
 					 &(struct ledger_report){ .unplaced = li.blind });
 		else
-			keep_rest(d, a, total);
+			keep_rest(d, a);
 	}
 	d->again |= outer_again;
 	d->level = level.up;

@@ -172,10 +172,19 @@ static int open_account(struct descent *d, const struct account *a, int *ret)
 	return r;
 }
 
-/* The second look at the rest below @a. */
+/* The second look at @a, its counter first. */
+static int look_again(struct descent *d, struct account *a, int dir)
+{
+	struct reading rd;
+	int r = d->l->ops->read(d->l->ctx, dir, NULL, &rd);
+
+	if (r == 0 && rd.key != a->key)
+		r = TREE_E_GONE; /* the parent's counter has it */
+	return r == 0 ? descent_settle(d, a, dir, &rd.counts, true) : r;
+}
+
 static int resolve_one(struct descent *d, struct account *a)
 {
-	const struct counts then = a->rest_total;
 	int dir = -1;
 	int r;
 
@@ -183,7 +192,7 @@ static int resolve_one(struct descent *d, struct account *a)
 	r = open_account(d, a, &dir);
 	if (r != 0)
 		return r;
-	r = descent_settle(d, a, dir, &then, true);
+	r = look_again(d, a, dir);
 	if (!a->top)
 		d->l->ops->close(d->l->ctx, dir);
 	return r;
@@ -225,9 +234,10 @@ static uint64_t proven_total(const struct account *top, unsigned kind)
 {
 	uint64_t told = top->reported.n[kind];
 
-	if (told < top->top->total.n[kind])
+	/* Signed, as an account may begin below 0: a joined top had run ahead of this one. */
+	if ((int64_t)(told - top->top->total.n[kind]) < 0)
 		return top->top->total.n[kind];
-	if (told > top->top->sealed.n[kind])
+	if ((int64_t)(told - top->top->sealed.n[kind]) > 0)
 		return top->top->sealed.n[kind];
 	return told;
 }

@@ -121,8 +121,8 @@ int ledger_top_news(struct ledger *l, struct account *top, bool *ret_news);
 /* When an unexplained rest below @top is to be looked at again; UINT64_MAX if there is none. */
 uint64_t ledger_due(const struct ledger *l, const struct account *top);
 /*
- * Looks again at the rests that are due and reports what is still unexplained as removed. A pass
- * should follow: what came since then was left alone. Returns as ledger_pass().
+ * Looks again at the cgroups whose rests are due, and reports what is still unexplained as removed. A
+ * pass should follow: the rest of the tree was left alone. Returns as ledger_pass().
  */
 int ledger_resolve(struct ledger *l, struct account *top, uint64_t now_ns);
 /*

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/recount.h"
 
+#include <assert.h>
+
 #include "core/account.h"
 
 /*
@@ -43,6 +45,7 @@ uint64_t recounts_possible(const struct account *a, const struct ledger_report *
 	uint64_t looked_ns = account_looked(a);
 	uint64_t n = hints->untold;
 
+	assert(a);
 	for (const struct account *at = a; at; at = at->parent)
 		n += recent_at(&at->recounts.groups, looked_ns);
 	if (report->removed || report->unplaced)
@@ -75,11 +78,12 @@ void recounts_book(struct account *a, const struct ledger_report *report)
 void recounts_inherit(const struct account *a)
 {
 	const struct recounts *from = &a->recounts;
-	uint64_t looked_ns = account_looked(a);
 	struct recounts *to;
+	uint64_t looked_ns;
 
-	if (!a->parent)
+	if (!a->parent || (from->groups.n == 0 && from->dead_groups.n == 0 && from->ooms.n == 0))
 		return;
+	looked_ns = account_looked(a); /* climbs: not for each of thousands */
 	to = &a->parent->recounts;
 	if (recent_at(&from->groups, looked_ns) > 0)
 		recent_add(&to->dead_groups, &from->groups, account_looked(a->parent));

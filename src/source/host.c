@@ -206,8 +206,8 @@ static int resolve_process(const struct cgroup_host *host, const char *who, cons
 		char tid[16];
 
 		snprintf(tid, sizeof(tid), "%d", getpid());
-		r = dir_find_member(host, h, unknown, rest, strcmp(who, "self") == 0 ? tid : who,
-				    &found);
+		r = search_task(host, h, unknown, rest, strcmp(who, "self") == 0 ? tid : who,
+				&found);
 		if (r != 0)
 			return r;
 		rest = found;

@@ -5,6 +5,7 @@
  * A cgroup is known by the device and inode number of its directory: whatever way a path was found,
  * it counts only if it leads from the host's mount to that very directory.
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,20 +21,17 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/path.h"
-#include "base/text_file.h"
 #include "source/host_impl.h"
-
-#define TASKS_MAX (64U << 20) /* 4 million threads, the kernel's most, take 32 MiB */
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-static void dir_closep(DIR **d)
+void dir_closep(DIR **d)
 {
 	if (*d)
 		(void)closedir(*d);
 }
 
-static const struct cgroup_mount *mount_of(const struct cgroup_host *host, enum hierarchy h)
+const struct cgroup_mount *mount_of(const struct cgroup_host *host, enum hierarchy h)
 {
 	return h == HIERARCHY_V2 ? &host->v2 : &host->v1;
 }
@@ -155,7 +153,8 @@ static int path_on_mount(int fd, const char *where, char **ret)
  * directory of the hierarchy its mount point shows. *@ret is NULL if this way tells nothing: the mount
  * is another mount namespace's, or above this cgroup namespace, or the path is too long to be read.
  */
-static int path_by_mount(const struct cgroup_host *host, enum hierarchy h, int fd, char **ret)
+static int path_by_mount(const struct cgroup_host *host, enum hierarchy h, int fd, uint64_t ino,
+			 char **ret)
 {
 	_cleanup_table_ struct mount_table t = { 0 };
 	_cleanup_free_ char *below = NULL, *full = NULL;
@@ -190,8 +189,12 @@ static int path_by_mount(const struct cgroup_host *host, enum hierarchy h, int f
 		full = NULL;
 		return -ENOMEM;
 	}
-	if (path_from_root(full, mount_of(host, h)->root, &unknown, &rest) != 0 || unknown > 0)
+	if (path_from_root(full, mount_of(host, h)->root, &unknown, &rest) != 0)
 		return 0;
+	if (unknown > 0) {
+		r = search_inode(host, h, unknown, rest, ino, ret);
+		return r < 0 ? r : 0;
+	}
 	*ret = path_join(NULL, rest);
 	return *ret ? 0 : -ENOMEM;
 }
@@ -283,7 +286,7 @@ int dir_find_cgroup(const struct cgroup_host *host, enum hierarchy h, int fd, st
 
 	if (fstat(fd, &st) < 0)
 		return errno_neg();
-	r = path_by_mount(host, h, fd, &path);
+	r = path_by_mount(host, h, fd, st.st_ino, &path);
 	if (r != 0)
 		return r;
 	if (path)
@@ -291,97 +294,6 @@ int dir_find_cgroup(const struct cgroup_host *host, enum hierarchy h, int fd, st
 	r = path_by_climbing(mount_of(host, h), fd, &path);
 	if (r != 0)
 		return r;
+	assert(path);
 	return open_same(host, h, &path, st.st_ino, ret);
-}
-
-struct member_search {
-	const char *tasks; /* "tasks", "cgroup.threads" */
-	const char *rest;
-	const char *tid;
-};
-
-static bool is_fatal(int r)
-{
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
-}
-
-/* Is the task in the cgroup at `rest` below @fd? Returns 1, 0, or a negated errno. */
-static int holds_member(const struct member_search *s, int fd)
-{
-	_cleanup_close_ int at = -1;
-	_cleanup_free_ char *text = NULL;
-	size_t n = strlen(s->tid);
-	int r;
-
-	at = dir_open_long(fd, *s->rest ? s->rest + 1 : ".", O_PATH | O_DIRECTORY);
-	if (at < 0)
-		return is_fatal(at) ? at : 0;
-	r = text_file_read(at, s->tasks, TASKS_MAX, &text, NULL);
-	if (r < 0)
-		return is_fatal(r) ? r : 0;
-	for (const char *p = text; *p; p += *p == '\n') {
-		size_t len = strcspn(p, "\n");
-
-		if (len == n && strncmp(p, s->tid, n) == 0)
-			return 1;
-		p += len;
-	}
-	return 0;
-}
-
-/* Depth first, @levels down. Returns 1 and the path below @path, 0, or a negated errno. */
-static int search_member(const struct member_search *s, int fd, const char *path, unsigned levels,
-			 char **ret)
-{
-	_cleanup_(dir_closep) DIR *d = NULL;
-	_cleanup_close_ int own = -1;
-	const struct dirent *e;
-	int r;
-
-	if (levels == 0) {
-		r = holds_member(s, fd);
-		if (r <= 0)
-			return r;
-		*ret = path_join(path, s->rest);
-		return *ret ? 1 : -ENOMEM;
-	}
-	own = openat(fd, ".", DIR_FLAGS);
-	d = own >= 0 ? fdopendir(own) : NULL;
-	if (!d)
-		return is_fatal(errno_neg()) ? errno_neg() : 0;
-	own = -1;
-	while ((e = readdir(d))) {
-		_cleanup_free_ char *below = NULL;
-		_cleanup_close_ int child = -1;
-
-		if (e->d_type != DT_DIR || strcmp(e->d_name, ".") == 0 ||
-		    strcmp(e->d_name, "..") == 0)
-			continue;
-		child = openat(fd, e->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (child < 0) {
-			if (is_fatal(errno_neg()))
-				return errno_neg();
-			continue;
-		}
-		below = path_join(path, e->d_name);
-		if (!below)
-			return -ENOMEM;
-		r = search_member(s, child, below, levels - 1, ret);
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
-int dir_find_member(const struct cgroup_host *host, enum hierarchy h, unsigned levels,
-		    const char *rest, const char *tid, char **ret)
-{
-	const struct member_search s = { .tasks = h == HIERARCHY_V2 ? "cgroup.threads" : "tasks",
-					 .rest = rest,
-					 .tid = tid };
-	int r = search_member(&s, mount_of(host, h)->root_fd, NULL, levels, ret);
-
-	if (r == 0)
-		return HOST_E_NO_SUCH_CGROUP;
-	return r > 0 ? 0 : r;
 }

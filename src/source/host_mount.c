@@ -5,7 +5,7 @@
  * The same hierarchy may be mounted many times: as a whole, as a subtree (a container's bind mount),
  * or from above this process's cgroup namespace ("/.."). Taken is the first of these that is really
  * there: the namespace's own root, from above it, the largest subtree; then the shallowest mount
- * point.
+ * point. If memory is not enabled for what it shows, one for which it is comes before it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -215,27 +215,53 @@ static int mount_take(struct cgroup_mount *ret, int *fd, const struct mountinfo 
 	return 0;
 }
 
+/* Opens the mount of line @m. Returns 0, 1 if it is not there, or a negated errno. */
+static int mount_try(struct cgroup_mount *ret, const struct mountinfo *m)
+{
+	_cleanup_close_ int fd = dir_open_long(AT_FDCWD, m->where, O_RDONLY | O_DIRECTORY);
+	struct stat st;
+
+	if (fd == -EACCES || fd == -EPERM || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+		return fd;
+	if (fd < 0 || fstat(fd, &st) < 0 || !is_the_mount(fd, m, &st))
+		return 1;
+	return mount_take(ret, &fd, m, &st);
+}
+
 int mount_open(struct cgroup_mount *ret, const struct mount_table *t, enum mount_kind kind)
 {
+	_cleanup_(mount_close) struct cgroup_mount first = { .root_fd = -1 };
 	int denied = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
-		const struct mountinfo *m = &t->entries[i];
-		_cleanup_close_ int fd = -1;
-		struct stat st;
+		_cleanup_(mount_close) struct cgroup_mount cm = { .root_fd = -1 };
+		int r;
 
-		if (mount_kind(m) != kind)
+		if (mount_kind(&t->entries[i]) != kind)
 			continue;
-		fd = dir_open_long(AT_FDCWD, m->where, O_RDONLY | O_DIRECTORY);
-		if (fd == -EACCES || fd == -EPERM)
-			denied = fd;
-		else if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
-			return fd;
-		if (fd < 0 || fstat(fd, &st) < 0 || !is_the_mount(fd, m, &st))
+		r = mount_try(&cm, &t->entries[i]);
+		if (r == -EACCES || r == -EPERM)
+			denied = r;
+		else if (r < 0)
+			return r;
+		if (r != 0)
 			continue;
-		return mount_take(ret, &fd, m, &st);
+		/* Memory may not be enabled for what this mount shows, but for more of it, elsewhere. */
+		if (cm.has_memory || !first.where) {
+			bool enough = cm.has_memory;
+
+			mount_close(&first);
+			first = cm;
+			cm = (struct cgroup_mount){ .root_fd = -1 };
+			if (enough)
+				break;
+		}
 	}
-	return denied;
+	if (!first.where)
+		return denied;
+	*ret = first;
+	first = (struct cgroup_mount){ .root_fd = -1 };
+	return 0;
 }
 
 void mount_close(struct cgroup_mount *m)

@@ -120,18 +120,6 @@ static struct top *covering_top(struct v2_source *v2, const char *path)
 	return NULL;
 }
 
-/* Tops that a new one has taken over in the ledger need no descriptor of their own any more. */
-static void drop_covered(struct v2_source *v2, struct top *over)
-{
-	struct top *t, *tmp;
-
-	DL_FOREACH_SAFE (v2->tops, t, tmp)
-		if (t != over && v2_top_covers(over, t->path)) {
-			t->account = NULL; /* joined the other's tree */
-			v2_top_close(t);
-		}
-}
-
 static int attach_top(struct v2_source *v2, const struct source_target *target)
 {
 	const struct v2_top_args args = { .path = target->at->path,
@@ -145,9 +133,7 @@ static int attach_top(struct v2_source *v2, const struct source_target *target)
 		r = ledger_pass(v2->ledger, t->account, v2->now_ns);
 		return r == LEDGER_E_GONE ? -ENODEV : r > 0 ? 0 : r;
 	}
-	r = v2_top_open(v2, &args, &t);
-	if (r == 0)
-		drop_covered(v2, t);
+	r = v2_top_open(v2, &args, NULL);
 	return r > 0 ? -ENODEV : r;
 }
 

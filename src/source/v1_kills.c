@@ -14,10 +14,15 @@
 #include "base/fd.h"
 #include "source/v1_source.h"
 
-/* When the lines are read, counted from the last oom; then the episode ends. */
-static const uint16_t steps_ms[] = { 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000 };
+/*
+ * When the lines are read, counted from the last oom; then the episode ends. The kill comes within a
+ * millisecond, and whoever waits for the victim may remove the cgroup, with the line, in the next.
+ */
+static const uint32_t steps_us[] = { 0,     250,    500,    750,    1000,   1500,
+				     2000,  3000,   5000,   7000,   10000,  20000,
+				     50000, 100000, 200000, 500000, 1000000 };
 
-#define STEPS (sizeof(steps_ms) / sizeof(steps_ms[0]))
+#define STEPS (sizeof(steps_us) / sizeof(steps_us[0]))
 
 /* How many lines an episode reads at a time, as far as it matters for its pace. */
 static uint64_t pace_ns(const struct v1_source *v1, const struct v1_node *n)
@@ -27,7 +32,7 @@ static uint64_t pace_ns(const struct v1_source *v1, const struct v1_node *n)
 
 static void next_step(const struct v1_source *v1, struct v1_node *n)
 {
-	uint64_t at = n->ep.last_ns + steps_ms[n->ep.step] * NSEC_PER_MSEC;
+	uint64_t at = n->ep.last_ns + steps_us[n->ep.step] * NSEC_PER_USEC;
 	uint64_t earliest = v1->now_ns + pace_ns(v1, n);
 
 	n->ep.next_ns = at > earliest || n->ep.step + 1 == STEPS ? at : earliest;
@@ -47,9 +52,26 @@ static uint64_t limit_bytes(struct v1_source *v1, struct v1_node *n)
 	return v >= (uint64_t)INT64_MAX - 0xffff ? BYTES_NONE : v;
 }
 
+/* The lowest limit takes it: what it was not the cause of leaves one further up open for longer. */
+static void book(struct v1_node *n)
+{
+	for (struct v1_node *m = n; m && n->unbooked > 0; m = v1_node_limit_above(m)) {
+		uint64_t open;
+
+		if (!m->ep.active || m->ep.kills >= m->ep.ooms)
+			continue;
+		open = m->ep.ooms - m->ep.kills;
+		if (open > n->unbooked)
+			open = n->unbooked;
+		m->ep.kills += open;
+		n->unbooked -= open;
+	}
+}
+
 void v1_episode_begin(struct v1_source *v1, struct v1_node *n, uint64_t ooms)
 {
 	struct v1_episode *ep = &n->ep;
+	struct v1_node *k;
 
 	if (!ep->active) {
 		*ep = (struct v1_episode){ .active = true,
@@ -65,6 +87,9 @@ void v1_episode_begin(struct v1_source *v1, struct v1_node *n, uint64_t ooms)
 		ep->step = 1;
 	if (ep->step > 0)
 		next_step(v1, n);
+	/* A kill that was seen in this round, before its oom was known for what it is. */
+	DL_FOREACH2 (v1->news, k, news_next)
+		book(k);
 }
 
 static void end_episode(struct v1_source *v1, struct v1_node *n)
@@ -73,8 +98,9 @@ static void end_episode(struct v1_source *v1, struct v1_node *n)
 
 	ep->active = false;
 	DL_DELETE2(v1->episodes, n, ep_prev, ep_next);
-	if (ep->kills >= ep->ooms || n->vanished_ns == 0 ||
-	    n->vanished_ns + V1_EPISODE_NS < ep->start_ns)
+	if (ep->kills >= ep->ooms)
+		return;
+	if (!n->dead && (n->vanished_ns == 0 || n->vanished_ns + V1_EPISODE_NS < ep->start_ns))
 		return;
 	/* A cgroup that went at that time may have taken the count of a kill along. */
 	if (__builtin_add_overflow(v1->kills_doubtful, ep->ooms - ep->kills, &v1->kills_doubtful))
@@ -82,22 +108,6 @@ static void end_episode(struct v1_source *v1, struct v1_node *n)
 	v1->suspect = v1->suspects == 0 || v1->suspect == n ? n : NULL;
 	v1->suspects++;
 	v1_vmstat_run(v1, true);
-}
-
-/* The lowest limit takes it: what it was not the cause of leaves one further up open for longer. */
-static void book(struct v1_node *n, uint64_t kills)
-{
-	for (; n && kills > 0; n = v1_node_limit_above(n)) {
-		uint64_t open;
-
-		if (!n->ep.active || n->ep.kills >= n->ep.ooms)
-			continue;
-		open = n->ep.ooms - n->ep.kills;
-		if (open > kills)
-			open = kills;
-		n->ep.kills += open;
-		kills -= open;
-	}
 }
 
 static void see_pause(struct v1_source *v1, struct v1_node *n, const struct v1_control *c)
@@ -133,7 +143,8 @@ void v1_line_seen(struct v1_source *v1, struct v1_node *n, const struct v1_contr
 	v1->counted[EVENT_KILL] += kills;
 	v1->kills_seen += kills;
 	n->kills_new += kills;
-	book(n, kills);
+	n->unbooked += kills;
+	book(n);
 	v1_news(v1, n);
 }
 

@@ -165,7 +165,7 @@ char *v1_node_path(const struct v1_node *n, const struct v1_node *from)
 	if (!path)
 		return NULL;
 	if (len == 0)
-		return strcpy(path, from ? "." : "/");
+		return memcpy(path, from ? "." : "/", 2);
 	p = path + len;
 	*p = '\0';
 	for (const struct v1_node *a = n; a != from && a->parent; a = a->parent) {

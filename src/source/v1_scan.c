@@ -25,6 +25,7 @@
 
 #define WATCH_MASK (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ONLYDIR)
 #define ROUND_BYTES 4096
+#define PAST_BYTES (UINT64_C(1) << 20)
 #define RESCAN_PACE_NS UINT64_C(1000000) /* for each unwatched directory */
 
 static void queue(struct v1_source *v1, struct v1_node *n)
@@ -74,6 +75,20 @@ static void watch_dir(struct v1_source *v1, struct v1_node *n, int dir_fd)
 		(void)inotify_rm_watch(v1->inotify_fd, wd);
 }
 
+/*
+ * Whether something may have lived and died below @n before it was put under inotify: whatever ran out
+ * of memory there was charged to @n as well, and is seen by its high-water mark. The kernel's own
+ * structures, charged in batches by each CPU, are well below a mebibyte.
+ */
+static bool has_a_past(struct v1_source *v1, int dir_fd)
+{
+	uint64_t most, now;
+
+	return v1_read_u64(v1, dir_fd, "memory.max_usage_in_bytes", &most) < 0 ||
+	       v1_read_u64(v1, dir_fd, "memory.usage_in_bytes", &now) < 0 ||
+	       most > now + PAST_BYTES;
+}
+
 /* @n is new: what is below it will be found, and what it counts begins now. */
 static int take_in(struct v1_source *v1, struct v1_node *n, int dir_fd)
 {
@@ -86,6 +101,8 @@ static int take_in(struct v1_source *v1, struct v1_node *n, int dir_fd)
 		return r;
 	if (n->deep) {
 		watch_dir(v1, n, dir_fd);
+		if (!v1->attaching && has_a_past(v1, dir_fd))
+			v1_unseen(v1);
 		/* A directory's link count says how many others are in it. */
 		if (fstat(dir_fd, &st) < 0 || st.st_nlink != 2)
 			v1_scan_later(v1, n);
@@ -122,6 +139,12 @@ int v1_child(struct v1_source *v1, struct v1_node *parent, const char *name, int
 	return 0;
 }
 
+void v1_unseen(struct v1_source *v1)
+{
+	v1->unseen++;
+	v1->others = true;
+}
+
 /* A child called @name was seen in @parent, whose directory is @parent_fd. */
 static int found(struct v1_source *v1, struct v1_node *parent, int parent_fd, const char *name)
 {
@@ -132,11 +155,8 @@ static int found(struct v1_source *v1, struct v1_node *parent, int parent_fd, co
 	fd = v1_openat(v1, parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	r = fd < 0 ? fd : v1_child(v1, parent, name, fd, &n);
 	if (r == -ENOENT || r == -ENODEV) {
-		/* Came and went. */
-		if (!v1->attaching) {
-			v1->unseen++;
-			v1->others = true;
-		}
+		if (!v1->attaching)
+			v1_unseen(v1);
 		return 0;
 	}
 	if (r < 0 && r != -ENOMEM) {
@@ -159,8 +179,14 @@ static int list(struct v1_source *v1, struct v1_node *n)
 	int r = 0;
 	DIR *dir;
 
+	if (fd == -ENODEV) {
+		/* What was in it went with it, and may never have been seen. */
+		if (!n->dead && !v1->attaching)
+			v1_unseen(v1);
+		return 0;
+	}
 	if (fd < 0)
-		return fd == -ENODEV ? 0 : fd;
+		return fd;
 	watch_dir(v1, n, fd);
 	dir = fdopendir(fd);
 	if (!dir) {
@@ -299,7 +325,9 @@ static void appeared(struct v1_source *v1, struct v1_node *parent, const char *n
 
 	if (fd >= 0)
 		r = found(v1, parent, fd, name);
-	if (r < 0 && r != -ENODEV)
+	if (r == -ENODEV)
+		v1_unseen(v1); /* and so did the parent */
+	else if (r < 0)
 		v1_scan_later(v1, parent);
 }
 

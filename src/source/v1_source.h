@@ -96,6 +96,7 @@ struct v1_node {
 	uint64_t kills;    /* the line as last read */
 	uint64_t ooms_new; /* not told yet */
 	uint64_t kills_new;
+	uint64_t unbooked;    /* of those, not yet accounted for by an episode */
 	uint64_t merge_ns;    /* ooms are told again from then on */
 	uint64_t named_ns;    /* when the name of a named one was last looked up */
 	uint64_t paused_ns;   /* since when it has been seen under oom with the killer disabled */
@@ -188,7 +189,7 @@ struct v1_source {
 	uint64_t reported[COUNTED_KINDS];
 	uint64_t ooms_doubtful;  /* of cgroups that are no longer known */
 	uint64_t kills_doubtful; /* ooms whose kill may have been in a cgroup that is gone */
-	uint64_t unseen;         /* cgroups that came and went before they could be registered */
+	uint64_t unseen;         /* places where cgroups may have come and gone unregistered */
 	bool blind;              /* some cgroups were polled at some time */
 	bool unreadable;         /* some lines could not be read */
 	char notice[512];
@@ -277,6 +278,8 @@ void v1_scan_hint(struct v1_source *v1);
 int v1_scan_run(struct v1_source *v1, size_t max);
 /* Reads what inotify has, to its end. */
 void v1_scan_drain(struct v1_source *v1);
+/* A cgroup came and went before it could be registered, or may have. */
+void v1_unseen(struct v1_source *v1);
 /* Looks for @n under another name: true if there is one, which it then has. */
 bool v1_find_renamed(struct v1_source *v1, struct v1_node *n);
 /* When v1_scan_run() has something to do. */

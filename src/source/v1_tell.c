@@ -143,7 +143,7 @@ static int tell_kills(struct v1_source *v1, struct v1_node *n)
 	if (n->kills_new > 0) {
 		if (tell(v1, n, EVENT_KILL, v1_kill_limit(v1, n), n->kills_new) < 0)
 			return -ENOMEM;
-		n->kills_new = 0;
+		n->kills_new = n->unbooked = 0;
 	}
 	return 0;
 }

@@ -215,6 +215,39 @@ static void top_unlink(struct top *t)
 	top_free(t);
 }
 
+/*
+ * The tops below a new one are part of its tree now, or have counted nothing yet, and need no
+ * descriptor of their own any more. Only one that is gone is still judged by its own parent.
+ */
+static void drop_covered(struct top *over)
+{
+	struct v2_source *v2 = v2_of_top(over);
+	struct top *t, *tmp;
+	bool news;
+
+	DL_FOREACH_SAFE (v2->tops, t, tmp) {
+		if (t == over || !v2_top_covers(over, t->path))
+			continue;
+		if (t->account && account_parent(t->account))
+			t->account = NULL;
+		else if (t->account &&
+			 ledger_top_news(v2->ledger, t->account, &news) == LEDGER_E_GONE)
+			continue;
+		v2_top_close(t);
+	}
+}
+
+/* Another top tells what happens here. */
+static bool covered(const struct top *t)
+{
+	const struct top *over;
+
+	DL_FOREACH (v2_of_top(t)->tops, over)
+		if (over != t && over->state == TOP_LIVE && v2_top_covers(over, t->path))
+			return true;
+	return false;
+}
+
 int v2_top_open(struct v2_source *v2, const struct v2_top_args *args, struct top **ret)
 {
 	struct top *t = top_new(v2, args);
@@ -229,6 +262,7 @@ int v2_top_open(struct v2_source *v2, const struct v2_top_args *args, struct top
 		top_unlink(t);
 		return r == LEDGER_E_AGAIN ? -EAGAIN : r;
 	}
+	drop_covered(t);
 	if (ret)
 		*ret = t;
 	return 0;
@@ -407,6 +441,10 @@ static int finish(struct top *t, uint64_t now_ns)
 		return r == -ENOMEM ? 0 : r;
 	}
 	if (v2_tree_open(v2->s.host->v2.root_fd, t->path, t->id, &dir) == 0) {
+		if (covered(t)) {
+			v2_top_close(t);
+			return 0;
+		}
 		t->state = TOP_DORMANT;
 		t->judge_ns = 0;
 		return v2_top_check(t, now_ns); /* memory may be on again already */
@@ -440,8 +478,7 @@ static int run_live(struct top *t, uint64_t now_ns)
 
 	if (ledger_due(v2_of_top(t)->ledger, t->account) <= now_ns)
 		return resolve(t, now_ns);
-	if ((t->again_ns != 0 && t->again_ns <= now_ns) ||
-	    (t->pace.wanted && t->pace.walk_ns <= now_ns))
+	if ((t->again_ns != 0 && t->again_ns <= now_ns) || pace_due(&t->pace) <= now_ns)
 		return walk(t, now_ns);
 	if (t->reread.due_ns <= now_ns || (t->poll_ns != 0 && t->poll_ns <= now_ns)) {
 		r = look(t, now_ns, &news);
@@ -460,7 +497,7 @@ static void run_guard(struct top *t, uint64_t now_ns)
 	if (t->guard.refresh_ns == 0 || t->guard.refresh_ns > now_ns)
 		return;
 	if (!pace_may_walk(&t->guard.pace, now_ns)) {
-		t->guard.refresh_ns = t->guard.pace.walk_ns;
+		t->guard.refresh_ns = pace_free(&t->guard.pace);
 		return;
 	}
 	cpu = clock_thread_ns();
@@ -498,12 +535,12 @@ uint64_t v2_top_due(const struct top *t)
 	if (t->reread.due_ns < due)
 		due = t->reread.due_ns;
 	at = ledger_due(v2_of_top(t)->ledger, t->account);
-	if (at < t->pace.walk_ns)
-		at = t->pace.walk_ns; /* a second look is a walk: it waits for its share, too */
+	if (at < pace_free(&t->pace))
+		at = pace_free(&t->pace); /* a second look is a walk: it waits for its share, too */
 	if (at < due && ledger_due(v2_of_top(t)->ledger, t->account) != UINT64_MAX)
 		due = at;
 	if (t->again_ns != 0 && t->again_ns < due)
-		due = t->again_ns < t->pace.walk_ns ? t->pace.walk_ns : t->again_ns;
+		due = t->again_ns < pace_free(&t->pace) ? pace_free(&t->pace) : t->again_ns;
 	if (t->poll_ns != 0 && t->poll_ns < due)
 		due = t->poll_ns;
 	if (t->guard.refresh_ns != 0 && t->guard.refresh_ns < due)

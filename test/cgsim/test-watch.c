@@ -358,6 +358,33 @@ static void overlapping_watches_tell_each_event_once(void **state)
 	balanced(f);
 }
 
+/* A watch above takes over those below, whether they counted something by then or not. */
+static void a_watch_above_takes_over_those_below(void **state)
+{
+	static const char *const above[] = { "a", "" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture *f;
+
+		setup(state);
+		f = *state;
+		fake_mkdir(&f->ft, "a");
+		fake_mkdir(&f->ft, "a/b");
+		fake_mkdir(&f->ft, "a/c");
+		watch(f, "a/b");
+		watch(f, "a/c");
+		fake_count(&f->ft, "a/b", "oom_kill", 1);
+		told(f, "kill /a/b 1\n");
+		watch(f, above[i]);
+		fake_count(&f->ft, "a/b", "oom_kill", 2);
+		told(f, "kill /a/b 2\n");
+		fake_count(&f->ft, "a/c", "oom_kill", 3);
+		told(f, "kill /a/c 3\n");
+		balanced(f);
+		teardown(state);
+	}
+}
+
 static void local_is_that_cgroup_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -452,6 +479,7 @@ int main(void)
 		CASE(a_child_switched_off_and_on_starts_anew),
 		CASE(the_whole_host_follows_tops_that_come_and_go),
 		CASE(overlapping_watches_tell_each_event_once),
+		cmocka_unit_test(a_watch_above_takes_over_those_below),
 		CASE(local_is_that_cgroup_alone),
 		CASE(gone_for_all_and_for_those_with_events),
 		CASE(odd_names_pass_unchanged),

@@ -19,6 +19,15 @@ for signal in INT TERM QUIT HUP; do
 	ok "SIG$signal: event" lines out 1
 done
 
+prlimit --pid $$ --nofile=64: # the soft limit, of this shell too
+start watch /a
+await ready
+awk '/^Max open files/ { print $4, $5 }' "/proc/$pid/limits" >limits
+kill -INT "$pid"
+finish
+ok 'the limit of open files is raised' \
+	[ "$(cut -d' ' -f1 limits)" = "$(cut -d' ' -f2 limits)" ]
+
 ignore_hup() {
 	trap '' HUP
 	start watch /a

@@ -43,11 +43,14 @@ cat >bin/man <<'S'
 echo "man $*"
 # What was set for oomnotify alone is not handed on: a reader that leaves ends man by SIGPIPE.
 grep SigIgn /proc/self/status
+awk '/^Max open files/ { print "files", $4 }' /proc/self/limits
 S
 chmod +x bin/man
 real_path=$PATH
 PATH=$work/bin:$PATH
 echo 0 >has-page
+prlimit --nofile=64: "$OOMNOTIFY" help watch >out 2>err
+ok 'man gets its limit of open files back' has out 'files 64'
 run help watch
 ok 'help COMMAND shows its page' has out 'man oomnotify-watch'
 ok 'man gets SIGPIPE back' grep -q 'SigIgn:.*[02468ace]...$' out

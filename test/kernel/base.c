@@ -246,11 +246,13 @@ static void kill_members(int dirfd)
 {
 	int fd = openat(dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	int pid;
+	char line[32];
+	long pid;
 
-	while (f && fscanf(f, "%d", &pid) == 1) {
+	while (f && fgets(line, sizeof(line), f)) {
+		pid = strtol(line, NULL, 10);
 		if (pid > 1 && pid != getpid())
-			kill(pid, SIGKILL);
+			kill((pid_t)pid, SIGKILL);
 	}
 	if (f)
 		fclose(f);

@@ -35,18 +35,15 @@ void cg_make_inner(const struct kf *kf, const struct cg *parent, const char *nam
 		cg_write(ret, "cgroup.subtree_control", "+memory");
 }
 
-int cg_remove(const struct cg *parent, const char *name)
+void cg_remove(const struct cg *parent, const char *name)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	uint64_t end = now_us() + KF_SOON_MS * UINT64_C(1000);
-	int busy = 0;
 
 	while (unlinkat(parent->fd, name, AT_REMOVEDIR) != 0) {
 		CHECK(errno == EBUSY && now_us() < end, "rmdir %s/%s: %m", parent->path, name);
 		nanosleep(&pause, NULL);
-		busy++;
 	}
-	return busy;
 }
 
 bool cg_has(const struct cg *c, const char *file)

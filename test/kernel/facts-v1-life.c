@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
@@ -198,6 +199,21 @@ static void rename_is_silent(const struct kf *kf)
 	CHECK(efd_take(efd) > 0, "the registration is lost");
 }
 
+/* Within its parent alone; who holds the directory open can learn its path. */
+static void rename_stays_inside(const struct kf *kf)
+{
+	char link[64], path[KF_PATH] = "";
+	struct cg c, other;
+
+	cg_make(&kf->scratch, "c", &c);
+	cg_make(&kf->scratch, "other", &other);
+	CHECK(renameat(kf->scratch.fd, "c", other.fd, "c") != 0 && errno == EIO, "moved: %m");
+	CHECK(renameat(kf->scratch.fd, "c", kf->scratch.fd, "d") == 0, "rename: %m");
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", c.fd);
+	CHECK(readlink(link, path, sizeof(path) - 1) > 2, "readlink: %m");
+	CHECK(strcmp(path + strlen(path) - 2, "/d") == 0, "'%s'", path);
+}
+
 static void busy_rmdir_is_silent(const struct kf *kf)
 {
 	struct hog h;
@@ -245,6 +261,36 @@ static void who_may_register(const struct kf *kf)
 	else
 		CHECK(r == EACCES, "mode %o, uid 65534: %s", st.st_mode & 07777, strerror(r));
 	kf_figure("%04o, %s", st.st_mode & 07777, r == 0 ? "may" : "EACCES");
+}
+
+/* How one learns, without registering anything, whether the kernel takes registrations at all. */
+static void malformed_is_refused(const struct kf *kf)
+{
+	static const char *const lines[] = { "", " ", "x", "1", "1 x", "-1 1" };
+	struct cg c;
+	int r;
+
+	cg_make(&kf->scratch, "c", &c);
+	for (size_t i = 1; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		r = cg_try_write(&c, "cgroup.event_control", lines[i]);
+		if (r == -EOPNOTSUPP)
+			kf_skip("cgroup.event_control refuses registrations (EOPNOTSUPP)");
+		CHECK(r == -EINVAL, "'%s': %s", lines[i], strerror(-r));
+	}
+	r = cg_try_write(&c, "cgroup.event_control", lines[0]);
+	CHECK(r == 0, "nothing written: %s", strerror(-r));
+}
+
+static void no_limit(const struct kf *kf)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	char text[64];
+	struct cg c;
+
+	cg_make(&kf->scratch, "c", &c);
+	CHECK(fd_text(cg_open(&c, "memory.limit_in_bytes", O_RDONLY), text, sizeof(text)) > 0,
+	      "memory.limit_in_bytes");
+	CHECK(strtoull(text, NULL, 10) == INT64_MAX / page * page, "%s", text);
 }
 
 static void dead_cgroup_refuses(const struct kf *kf)
@@ -317,6 +363,10 @@ const struct kf_fact kf_v1_life_facts[] = {
 	{ "v1-rename-silent", KF_V1, rename_is_silent,
 	  "renaming a cgroup signals nobody and keeps registrations",
 	  "a signal; none at the next oom", NULL },
+	{ "v1-rename-inside-parent", KF_V1, rename_stays_inside,
+	  "a cgroup can be renamed within its parent only (EIO); a descriptor of its directory "
+	  "tells the new path",
+	  "a move to another parent, another error, the old path", NULL },
 	{ "v1-busy-rmdir-silent", KF_V1, busy_rmdir_is_silent,
 	  "a refused rmdir of a populated cgroup signals nobody", "a signal, or a rmdir that works",
 	  NULL },
@@ -324,6 +374,12 @@ const struct kf_fact kf_v1_life_facts[] = {
 	  "cgroup.event_control has mode 0222, where anybody may open it, or 0200, where only root "
 	  "may",
 	  "another mode; an open as uid 65534 that does not follow from it", "mode, uid 65534" },
+	{ "v1-malformed-refused", KF_V1, malformed_is_refused,
+	  "a registration without two numbers is EINVAL, an empty one changes nothing",
+	  "another answer", NULL },
+	{ "v1-no-limit", KF_V1, no_limit,
+	  "no limit reads as the largest number of whole pages in a signed 64 bit number",
+	  "another number in a new cgroup", NULL },
 	{ "v1-dead-cgroup", KF_V1, dead_cgroup_refuses,
 	  "registering through descriptors of a removed cgroup gives ENODEV", "another answer",
 	  NULL },

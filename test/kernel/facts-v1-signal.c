@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -191,26 +192,57 @@ static void all_alike(const struct kf *kf)
 	kf_figure("%d / %" PRIu64, LISTENERS, first);
 }
 
-/* Reclaimable pages, SIGKILL, and a limit that is refused: no oom, so no signal. */
-static void pressure_is_silent(const struct kf *kf)
+static uint64_t number(const struct cg *c, const char *file)
 {
-	uint64_t failcnt = 0, end = now_us() + KF_SOON_MS * UINT64_C(1000);
+	int fd = cg_open(c, file, O_RDONLY);
 	char text[64];
-	struct hog h;
+
+	CHECK(fd_text(fd, text, sizeof(text)) > 0, "%s", file);
+	close(fd);
+	return strtoull(text, NULL, 10);
+}
+
+static void failcnt_bounds_signals(const struct kf *kf)
+{
+	enum { ASKERS = 5 };
+	struct hog h[ASKERS];
+	uint64_t signals, failed;
 	struct cg c;
-	int efd, fd;
+	int efd;
 
 	cg_make(&kf->scratch, "c", &c);
 	cg_limit(kf, &c, KF_LIMIT);
 	efd = v1_listen(&c);
-	fd = cg_open(&c, "memory.failcnt", O_RDONLY);
+	CHECK(number(&c, "memory.failcnt") == 0, "not 0 at first");
+	for (int i = 0; i < ASKERS; i++)
+		h[i] = hog_start(&c, 0, HOG_OVERRUN);
+	for (int i = 0; i < ASKERS; i++)
+		hog_go(&h[i]);
+	for (int i = 0; i < ASKERS; i++)
+		hog_wait(&h[i]);
+	signals = efd_take(efd);
+	failed = number(&c, "memory.failcnt");
+	CHECK(signals > 0 && failed >= signals, "signals %" PRIu64 ", failcnt %" PRIu64, signals,
+	      failed);
+	kf_figure("%" PRIu64 " / %" PRIu64, failed, signals);
+}
+
+/* Reclaimable pages, SIGKILL, and a limit that is refused: no oom, so no signal. */
+static void pressure_is_silent(const struct kf *kf)
+{
+	uint64_t failcnt = 0, end = now_us() + KF_SOON_MS * UINT64_C(1000);
+	struct hog h;
+	struct cg c;
+	int efd;
+
+	cg_make(&kf->scratch, "c", &c);
+	cg_limit(kf, &c, KF_LIMIT);
+	efd = v1_listen(&c);
 	h = hog_start(&c, 0, HOG_LAZYFREE);
 	hog_go(&h);
 	while (failcnt < 1000) {
 		CHECK(now_us() < end, "failcnt only %" PRIu64, failcnt);
-		CHECK(fd_text(fd, text, sizeof(text)) > 0 &&
-			      sscanf(text, "%" SCNu64, &failcnt) == 1,
-		      "memory.failcnt");
+		failcnt = number(&c, "memory.failcnt");
 		usleep(1000);
 	}
 	hog_kill(&h);
@@ -327,20 +359,25 @@ const struct kf_fact kf_v1_signal_facts[] = {
 	{ "v1-listeners-alike", KF_V1, all_alike,
 	  "300 listeners on one cgroup all get the same number of signals", "one that differs",
 	  "listeners / signals each" },
+	{ "v1-failcnt-bounds-signals", KF_V1, failcnt_bounds_signals,
+	  "each oom takes at least one failed charge: memory.failcnt is never below the number of "
+	  "signals",
+	  "5 processes over one limit that give more signals than failcnt", "failcnt / signals" },
 	{ "v1-max-without-oom", KF_V1, pressure_is_silent,
 	  "hitting the limit with pages that can be reclaimed, and SIGKILL, give no signal",
 	  "failcnt that does not reach 1,000; any signal", "failcnt / signals" },
 	{ "v1-limit-lowered", KF_V1, lowering_is_refused,
 	  "a limit below the usage is refused with EBUSY: no signal, no kill",
-	  "any of these otherwise", NULL },
+	  "any of these being otherwise", NULL },
 	{ "v1-file-is-silent", KF_V1, file_is_silent,
-	  "an oom makes memory.oom_control neither POLLPRI nor inotify-ready", "either", NULL },
+	  "an oom makes memory.oom_control neither POLLPRI nor inotify-ready",
+	  "POLLPRI, or an inotify event", NULL },
 	{ "v1-pause", KF_V1, pause_shows,
 	  "under oom_kill_disable an oom gives one signal; while it lasts under_oom is 1 in the "
 	  "limit cgroup "
 	  "and below, 0 elsewhere, and who registers there is signalled at once; writing 0 ends it "
 	  "with a kill",
-	  "any of these otherwise", NULL },
+	  "any of these being otherwise", NULL },
 	{ "v1-when-woken", KF_V1, when_woken,
 	  "when the signal is seen, oom_kill may be old or new already; under_oom is 0 by the time "
 	  "the victim "

@@ -33,16 +33,21 @@ static void touch(char *p, size_t bytes)
 		((volatile char *)p)[i] = 1;
 }
 
-/* Small pages, so that the figures do not depend on the machine's setting for huge ones. */
-static char *map(size_t bytes)
+static char *map(size_t bytes, int advice)
 {
 	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		_exit(3);
-	madvise(p, bytes, MADV_NOHUGEPAGE);
+	madvise(p, bytes, advice);
 	return p;
+}
+
+/* Small pages, so that the figures do not depend on the machine's setting for huge ones. */
+static char *map_small(size_t bytes)
+{
+	return map(bytes, MADV_NOHUGEPAGE);
 }
 
 /*
@@ -52,7 +57,7 @@ static char *map(size_t bytes)
 static noreturn void lazyfree(void)
 {
 	const size_t bytes = 2 * KF_LIMIT;
-	char *p = map(bytes);
+	char *p = map_small(bytes);
 
 	for (;;) {
 		for (size_t i = 0; i < bytes; i += CHUNK) {
@@ -68,7 +73,7 @@ static noreturn void everything(void)
 	const size_t step = (size_t)16 << 20;
 
 	for (;;)
-		touch(map(step), step);
+		touch(map(step, MADV_HUGEPAGE), step);
 }
 
 static noreturn void act(enum hog_act what)
@@ -77,7 +82,7 @@ static noreturn void act(enum hog_act what)
 	case HOG_EXIT:
 		_exit(0);
 	case HOG_OVERRUN:
-		touch(map(HOG_MAX), HOG_MAX);
+		touch(map_small(HOG_MAX), HOG_MAX);
 		_exit(5); /* no limit stopped it */
 	case HOG_EVERYTHING:
 		everything();
@@ -156,7 +161,7 @@ static struct hog start(const struct cg *c, size_t bytes, enum hog_act what, con
 		if (cg_try_write(c, "cgroup.procs", "0") != 0)
 			_exit(2);
 		if (bytes > 0)
-			touch(map(bytes), bytes);
+			touch(map_small(bytes), bytes);
 		if (home)
 			shares = share_memory(home);
 		if (write(ready[1], &shares, sizeof(shares)) < 0 || read(go[0], &b, 1) != 1)

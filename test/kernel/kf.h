@@ -102,8 +102,8 @@ int kf_scratch_clear(const struct kf_place *place, const char *name);
 void cg_make(const struct cg *parent, const char *name, struct cg *ret);
 /* As cg_make(), and v2: memory is enabled for its children. */
 void cg_make_inner(const struct kf *kf, const struct cg *parent, const char *name, struct cg *ret);
-/* Once no process is in it. Returns how often the kernel said EBUSY before. */
-int cg_remove(const struct cg *parent, const char *name);
+/* Waits until no process is in it. */
+void cg_remove(const struct cg *parent, const char *name);
 bool cg_has(const struct cg *c, const char *file);
 int cg_open(const struct cg *c, const char *file, int flags);
 /* Returns 0 or a negated errno. */

@@ -288,13 +288,15 @@ int main(int argc, char **argv)
 			a.base = optarg;
 		else if (c == 'm')
 			a.machine = true;
-		else if (c == 't' && atoi(optarg) > 0)
-			a.timeout_s = atoi(optarg);
+		else if (c == 't')
+			a.timeout_s = (int)strtol(optarg, NULL, 10);
 		else if (c == 'l' || c == 'd')
 			return list(c == 'd'), 0;
 		else
 			return usage(c == 'h' ? stdout : stderr);
 	}
+	if (a.timeout_s <= 0)
+		return usage(stderr);
 	a.names = argv + optind;
 	for (char **n = a.names; *n; n++) {
 		if (!name_exists(*n)) {

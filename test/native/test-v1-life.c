@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ static void found_as_they_appear(void **state)
 	enum { ROUNDS = 25 };
 	char path[64];
 	struct rig r;
+	uint64_t heard[ROUNDS], all = 0;
 
 	(void)state;
 	rig_open(&r, &box);
@@ -45,18 +47,17 @@ static void found_as_they_appear(void **state)
 		box_mkdir(&box, path);
 		strcat(path, "/c");
 		box_make(&box, path, BOX_LIMIT);
-		rig_round(&r, 0);
-		rig_round(&r, 0);
-		box_oom(&box, path);
-		rig_round(&r, 0);
+		rig_catch_up(&r);
+		all += heard[i] = box_oom_heard(&box, path, path);
+		rig_catch_up(&r);
 	}
 	rig_settle(&r);
 	for (int i = 0; i < ROUNDS; i++) {
 		snprintf(path, sizeof(path), "n%d/a/b/c", i);
-		assert_int_equal(rig_count_limit(&r, EVENT_OOM, path, path), 1);
+		assert_int_equal(rig_count_limit(&r, EVENT_OOM, path, path), heard[i]);
 		assert_int_equal(rig_count_limit(&r, EVENT_KILL, path, path), 1);
 	}
-	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ROUNDS);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), all);
 	rig_balanced(&r, EVENT_OOM);
 	rig_balanced(&r, EVENT_KILL);
 	rig_close(&r);
@@ -97,8 +98,8 @@ static void removals_are_no_ooms(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		snprintf(path, sizeof(path), "g%d", i);
 		box_mkdir(&box, path);
-		rig_round(&r, 0);
-		rig_round(&quiet, 0);
+		rig_catch_up(&r);
+		rig_catch_up(&quiet);
 		box_rmdir(&box, path);
 	}
 	rig_settle(&r);
@@ -120,6 +121,7 @@ static void removals_are_no_ooms(void **state)
 static void removed_unread(void **state)
 {
 	enum { ROUNDS = 40 };
+	uint64_t heard[ROUNDS];
 	char path[64];
 	struct balance b;
 	struct rig r;
@@ -130,14 +132,14 @@ static void removed_unread(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		snprintf(path, sizeof(path), "s%d", i);
 		box_make(&box, path, BOX_LIMIT);
-		rig_round(&r, 0);
-		box_oom(&box, path);
+		rig_catch_up(&r);
+		heard[i] = box_oom_heard(&box, path, path);
 		box_rmdir(&box, path);
 	}
 	rig_settle(&r);
 	for (int i = 0; i < ROUNDS; i++) {
 		snprintf(path, sizeof(path), "s%d", i);
-		assert_int_equal(rig_count_limit(&r, EVENT_OOM, path, path), 1);
+		assert_int_equal(rig_count_limit(&r, EVENT_OOM, path, path), heard[i]);
 		assert_int_equal(rig_count(&r, EVENT_GONE, path), 1);
 	}
 	rig_balanced(&r, EVENT_OOM);
@@ -147,61 +149,78 @@ static void removed_unread(void **state)
 	rig_close(&r);
 }
 
-/* @makers processes make cgroups, each with @levels above the last, run out of memory and clean up. */
-static void short_lived(int makers, int rounds, int levels)
+/* Makes a cgroup, each with @levels above the last, runs out of memory in it and cleans up. */
+static uint64_t make_and_remove(int maker, int i, int levels)
 {
 	char path[64];
-	pid_t pid[8];
-	struct rig r;
-	struct balance b;
-	int running = makers;
-	uint64_t ooms, kills;
+	uint64_t heard;
 
-	rig_open(&r, &box);
-	rig_watch(&r, "", false, false);
-	fflush(NULL);
-	for (int m = 0; m < makers; m++) {
-		pid[m] = fork();
-		assert_true(pid[m] >= 0);
-		for (int i = 0; pid[m] == 0 && i < rounds; i++) {
-			snprintf(path, sizeof(path), "m%d-%d", m, i);
-			for (int l = 1; l < levels; l++) {
-				box_mkdir(&box, path);
-				strcat(path, "/x");
-			}
-			box_make(&box, path, BOX_LIMIT);
-			if (!hog_killed(hog_start(&box, path, 16 * BOX_LIMIT)))
-				_exit(1);
-			for (int l = levels; l > 0; l--) {
-				box_rmdir(&box, path);
-				if (l > 1)
-					*strrchr(path, '/') = '\0';
-			}
-		}
-		if (pid[m] == 0)
-			_exit(0);
+	snprintf(path, sizeof(path), "m%d-%d", maker, i);
+	for (int l = 1; l < levels; l++) {
+		box_mkdir(&box, path);
+		strcat(path, "/x");
 	}
-	while (running > 0) {
-		int status;
+	box_make(&box, path, BOX_LIMIT);
+	heard = box_oom_heard(&box, path, path);
+	for (int l = levels; l > 0; l--) {
+		box_rmdir(&box, path);
+		if (l > 1)
+			*strrchr(path, '/') = '\0';
+	}
+	return heard;
+}
 
-		rig_round(&r, 50);
+static void run_until_done(struct rig *r, int running)
+{
+	int status;
+
+	while (running > 0) {
+		rig_round(r, 50);
 		while (running > 0 && waitpid(-1, &status, WNOHANG) > 0) {
 			assert_int_equal(status, 0);
 			running--;
 		}
 	}
+}
+
+static void short_lived(int makers, int rounds, int levels)
+{
+	uint64_t *heard =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t all = 0, ooms, kills, cgroups = (uint64_t)(makers * rounds);
+	struct balance b;
+	struct rig r;
+
+	assert_true(heard != MAP_FAILED);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	fflush(NULL);
+	for (int m = 0; m < makers; m++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid > 0)
+			continue;
+		for (int i = 0; i < rounds; i++)
+			heard[m] += make_and_remove(m, i, levels);
+		_exit(0);
+	}
+	run_until_done(&r, makers);
 	rig_settle(&r);
+	for (int m = 0; m < makers; m++)
+		all += heard[m];
+	munmap(heard, 4096);
 	b = balance_of(&r);
 	ooms = rig_count(&r, EVENT_OOM, NULL);
 	kills = rig_count(&r, EVENT_KILL, NULL);
-	print_message("%d short-lived cgroups, %d deep, %d at once: %" PRIu64 " ooms and %" PRIu64
-		      " kills told, unproven %" PRIu64 " and %" PRIu64 "\n",
-		      makers * rounds, levels, makers, ooms, kills, b.kind[EVENT_OOM].unproven,
-		      b.kind[EVENT_KILL].unproven);
-	assert_true(ooms <= (uint64_t)(makers * rounds));
-	assert_true(kills <= (uint64_t)(makers * rounds));
-	assert_true(b.kind[EVENT_OOM].unproven >= (uint64_t)(makers * rounds) - ooms);
-	assert_true(b.kind[EVENT_KILL].unproven >= (uint64_t)(makers * rounds) - kills);
+	print_message("%" PRIu64 " short-lived cgroups, %d deep, %d at once: %" PRIu64
+		      " of %" PRIu64 " ooms and %" PRIu64 " of %" PRIu64
+		      " kills told, unproven %" PRId64 " and %" PRId64 "\n",
+		      cgroups, levels, makers, ooms, all, kills, cgroups,
+		      (int64_t)b.kind[EVENT_OOM].unproven, (int64_t)b.kind[EVENT_KILL].unproven);
+	assert_true(ooms <= all && kills <= cgroups);
+	assert_true(b.kind[EVENT_OOM].unproven >= all - ooms);
+	assert_true(b.kind[EVENT_KILL].unproven >= cgroups - kills);
 	assert_int_equal(b.kind[EVENT_OOM].counted, ooms);
 	assert_int_equal(b.kind[EVENT_KILL].counted, kills);
 	rig_close(&r);
@@ -229,6 +248,7 @@ static void short_lived_eight(void **state)
 static void removed_unread_on_the_whole_host(void **state)
 {
 	enum { ROUNDS = 20 };
+	uint64_t ooms = 0;
 	char path[64];
 	struct rig r;
 
@@ -242,12 +262,12 @@ static void removed_unread_on_the_whole_host(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		snprintf(path, sizeof(path), "s%d", i);
 		box_make(&box, path, BOX_LIMIT);
-		rig_round(&r, 0);
-		box_oom(&box, path);
+		rig_catch_up(&r);
+		ooms += box_oom_heard(&box, path, path);
 		box_rmdir(&box, path);
 	}
 	rig_settle(&r);
-	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ROUNDS);
+	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ooms);
 	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), ROUNDS);
 	rig_balanced(&r, EVENT_OOM);
 	rig_balanced(&r, EVENT_KILL);
@@ -257,6 +277,7 @@ static void removed_unread_on_the_whole_host(void **state)
 /* Renamed: inside of the watched tree, the watched cgroup itself, and the one above it. */
 static void renamed(void **state)
 {
+	uint64_t ooms[4];
 	struct rig r;
 
 	(void)state;
@@ -266,24 +287,24 @@ static void renamed(void **state)
 	rig_open(&r, &box);
 	rig_watch(&r, "p/top", false, false);
 	box_rename(&box, "p/top/c", "p/top/d");
-	rig_round(&r, 0);
-	box_oom(&box, "p/top/d");
+	rig_catch_up(&r);
+	ooms[0] = box_oom_heard(&box, "p/top/d", "p/top/d");
 	rig_until(&r, EVENT_KILL, "p/top/d", 1);
 	box_rename(&box, "p/top", "p/pot");
-	box_oom(&box, "p/pot/d");
+	ooms[1] = box_oom_heard(&box, "p/pot/d", "p/pot/d");
 	rig_until(&r, EVENT_KILL, "p/pot/d", 1);
 	box_rename(&box, "p", "q");
-	box_oom(&box, "q/pot/d");
+	ooms[2] = box_oom_heard(&box, "q/pot/d", "q/pot/d");
 	rig_until(&r, EVENT_KILL, "q/pot/d", 1);
 	box_make(&box, "q/pot/e", BOX_LIMIT);
-	rig_round(&r, 100);
-	box_oom(&box, "q/pot/e");
+	rig_catch_up(&r);
+	ooms[3] = box_oom_heard(&box, "q/pot/e", "q/pot/e");
 	rig_until(&r, EVENT_KILL, "q/pot/e", 1);
 	rig_settle(&r);
-	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p/top/d", "p/top/d"), 1);
-	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p/pot/d", "p/pot/d"), 1);
-	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "q/pot/d", "q/pot/d"), 1);
-	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "q/pot/e", "q/pot/e"), 1);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p/top/d", "p/top/d"), ooms[0]);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "p/pot/d", "p/pot/d"), ooms[1]);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "q/pot/d", "q/pot/d"), ooms[2]);
+	assert_int_equal(rig_count_limit(&r, EVENT_OOM, "q/pot/e", "q/pot/e"), ooms[3]);
 	assert_int_equal(rig_count(&r, EVENT_GONE, NULL), 0);
 	rig_balanced(&r, EVENT_OOM);
 	rig_balanced(&r, EVENT_KILL);
@@ -294,7 +315,7 @@ static void renamed(void **state)
 static void replaced(void **state)
 {
 	struct rig r;
-	uint64_t ids[2];
+	uint64_t ids[2], ooms[2];
 
 	(void)state;
 	rig_open(&r, &box);
@@ -302,8 +323,8 @@ static void replaced(void **state)
 	for (int i = 0; i < 2; i++) {
 		box_make(&box, "c", BOX_LIMIT);
 		ids[i] = box_id(&box, "c");
-		rig_round(&r, 0);
-		box_oom(&box, "c");
+		rig_catch_up(&r);
+		ooms[i] = box_oom_heard(&box, "c", "c");
 		rig_until(&r, EVENT_KILL, "c", (uint64_t)i + 1);
 		box_rmdir(&box, "c");
 	}
@@ -314,10 +335,13 @@ static void replaced(void **state)
 			uint64_t n = 0;
 
 			for (const struct seen *s = r.first; s; s = s->next)
-				n += s->e->kind == (enum event_kind)kind &&
-				     s->e->cgroup_id == ids[i];
-			assert_int_equal(n, kind == EVENT_OOM || kind == EVENT_KILL ||
-						    kind == EVENT_GONE);
+				if (s->e->kind == (enum event_kind)kind &&
+				    s->e->cgroup_id == ids[i])
+					n += s->e->count_max;
+			if (kind == EVENT_OOM)
+				assert_int_equal(n, ooms[i]);
+			else
+				assert_int_equal(n, kind == EVENT_KILL || kind == EVENT_GONE);
 		}
 	rig_balanced(&r, EVENT_OOM);
 	rig_balanced(&r, EVENT_KILL);
@@ -327,6 +351,7 @@ static void replaced(void **state)
 /* A watch ends with its cgroup, after all that happened in it; the other watch goes on. */
 static void watched_tops_go(void **state)
 {
+	uint64_t ooms;
 	struct rig r;
 
 	(void)state;
@@ -337,11 +362,11 @@ static void watched_tops_go(void **state)
 	rig_watch(&r, "p/a", false, false);
 	rig_watch(&r, "p/b", false, false);
 	assert_int_equal(engine_watches(r.engine), 2);
-	box_oom(&box, "p/a");
+	ooms = box_oom_heard(&box, "p/a", "p/a");
 	box_rmdir(&box, "p/a");
 	rig_until(&r, EVENT_GONE, "p/a", 1);
 	assert_int_equal(engine_watches(r.engine), 1);
-	assert_int_equal(rig_count(&r, EVENT_OOM, "p/a"), 1);
+	assert_int_equal(rig_count(&r, EVENT_OOM, "p/a"), ooms);
 	assert_int_equal(r.last->e->kind, EVENT_GONE);
 	box_oom(&box, "p/b");
 	rig_until(&r, EVENT_KILL, "p/b", 1);
@@ -359,6 +384,7 @@ static void watched_tops_go(void **state)
 static void a_branch_goes(void **state)
 {
 	static const char *const levels[] = { "a", "a/b", "a/b/c", "a/b/c/d" };
+	uint64_t ooms[4], all = 0;
 	struct rig r;
 
 	(void)state;
@@ -367,15 +393,16 @@ static void a_branch_goes(void **state)
 	rig_open(&r, &box);
 	rig_watch(&r, "", false, true);
 	for (size_t i = 0; i < 4; i++)
-		box_oom(&box, levels[i]);
+		all += ooms[i] = box_oom_heard(&box, levels[i], levels[i]);
 	box_clear(&box, "a");
 	rig_settle(&r);
 	for (size_t i = 0; i < 4; i++) {
-		assert_int_equal(rig_count(&r, EVENT_OOM, levels[i]) <= 1, 1);
+		assert_true(rig_count(&r, EVENT_OOM, levels[i]) <= ooms[i]);
 		assert_int_equal(rig_count(&r, EVENT_GONE, levels[i]), 1);
 	}
 	/* Each oom further up came at an unknown time before the removals: told or doubted. */
-	assert_true(rig_count(&r, EVENT_OOM, NULL) + balance_of(&r).kind[EVENT_OOM].unproven >= 4);
+	assert_true(rig_count(&r, EVENT_OOM, NULL) + balance_of(&r).kind[EVENT_OOM].unproven >=
+		    all);
 	rig_close(&r);
 }
 
@@ -386,7 +413,7 @@ static void in_a_storm(void **state)
 	char path[64];
 	pid_t pid[MAKERS];
 	struct rig r;
-	int ooms = 0;
+	uint64_t ooms = 0, kills = 0;
 
 	(void)state;
 	box_make(&box, "c", BOX_LIMIT);
@@ -407,29 +434,63 @@ static void in_a_storm(void **state)
 	for (int m = 0; m < MAKERS;) {
 		int status;
 
-		box_oom(&box, "c");
-		ooms++;
-		rig_round(&r, 0);
+		ooms += box_oom_heard(&box, "c", "c");
+		kills++;
+		rig_catch_up(&r);
 		while (m < MAKERS && waitpid(pid[m], &status, WNOHANG) > 0) {
 			assert_int_equal(status, 0);
 			m++;
 		}
 	}
 	rig_settle(&r);
-	print_message("%d cgroups came and went, %d ooms beside them\n", MAKERS * ROUNDS, ooms);
+	print_message("%d cgroups came and went, %" PRIu64 " ooms beside them\n", MAKERS * ROUNDS,
+		      ooms);
 	assert_int_equal(rig_count(&r, EVENT_OOM, "c"), ooms);
 	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ooms);
-	assert_int_equal(rig_count(&r, EVENT_KILL, "c"), ooms);
-	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), ooms);
+	assert_int_equal(rig_count(&r, EVENT_KILL, "c"), kills);
+	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), kills);
 	rig_close(&r);
 }
 
-/* Nothing to do: nothing is waited for, and nobody wakes us. */
+static uint64_t kills_on_this_host(void)
+{
+	FILE *f = fopen("/proc/vmstat", "re");
+	char line[128];
+	uint64_t n = 0;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		(void)sscanf(line, "oom_kill %" SCNu64, &n);
+	fclose(f);
+	return n;
+}
+
+/* Two seconds at rest. Returns false if somebody was killed elsewhere meanwhile: that is looked into. */
+static bool rest(struct rig *r)
+{
+	uint64_t kills = kills_on_this_host(), start;
+	bool waits = false;
+
+	while (r->source->ops->deadline(r->source) != UINT64_MAX)
+		rig_round(r, 100);
+	start = r->rounds;
+	for (uint64_t end = clock_boottime_ns() + 2 * NSEC_PER_SEC; clock_boottime_ns() < end;) {
+		rig_round(r, 1000);
+		waits |= r->source->ops->deadline(r->source) != UINT64_MAX;
+	}
+	if (kills_on_this_host() != kills)
+		return false;
+	print_message("%" PRIu64 " rounds in 2 s at rest, each of a second at most\n",
+		      r->rounds - start);
+	assert_false(waits);
+	return true;
+}
+
+/* Nothing to do: nothing is waited for. */
 static void at_rest(void **state)
 {
 	char path[64];
 	struct rig r;
-	uint64_t start;
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -441,15 +502,11 @@ static void at_rest(void **state)
 	box_oom(&box, "c7");
 	rig_until(&r, EVENT_KILL, "c7", 1);
 	rig_settle(&r);
-	while (r.source->ops->deadline(r.source) != UINT64_MAX)
-		rig_round(&r, 100);
-	/* kernel messages of others may wake us, and nothing else */
-	start = r.rounds;
-	for (uint64_t end = clock_boottime_ns() + 2 * NSEC_PER_SEC; clock_boottime_ns() < end;)
-		rig_round(&r, 1000);
-	print_message("%" PRIu64 " rounds in 2 s at rest, each waiting a second at most\n",
-		      r.rounds - start);
-	assert_true(r.source->ops->deadline(r.source) == UINT64_MAX);
+	for (int i = 0; !rest(&r); i++)
+		if (i == 20) {
+			print_message("skipped: others are killed here all the time\n");
+			skip();
+		}
 	rig_close(&r);
 }
 

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,6 +177,25 @@ uint64_t box_id(const struct box *b, const char *path)
 	return st.st_ino;
 }
 
+int box_listen(const struct box *b, const char *path)
+{
+	_cleanup_close_ int control = open(box_path(b, path, "memory.oom_control"), O_RDONLY);
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	char line[32];
+
+	assert_true(fd >= 0 && control >= 0);
+	snprintf(line, sizeof(line), "%d %d", fd, control);
+	assert_int_equal(box_write(b, path, "cgroup.event_control", line), 0);
+	return fd;
+}
+
+uint64_t box_heard(int fd)
+{
+	uint64_t n;
+
+	return read(fd, &n, sizeof(n)) == (ssize_t)sizeof(n) ? n : 0;
+}
+
 pid_t hog_start(const struct box *b, const char *path, size_t bytes)
 {
 	const char *procs = box_path(b, path, "cgroup.procs");
@@ -215,11 +236,14 @@ void box_oom(const struct box *b, const char *path)
 void rig_open(struct rig *r, const struct box *b)
 {
 	struct source_args args = { .host = &b->host };
+	struct epoll_event ev = { .events = EPOLLIN };
 
 	*r = (struct rig){ .box = b };
+	r->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	r->epoll_fd = args.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r->engine = args.engine = engine_new(65536);
 	assert_true(r->epoll_fd >= 0 && r->engine);
+	assert_int_equal(epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, r->timer_fd, &ev), 0);
 	assert_int_equal(source_v1_eventfd.open(&r->source, &args), 0);
 }
 
@@ -228,6 +252,7 @@ void rig_close(struct rig *r)
 	rig_forget(r);
 	source_v1_eventfd.close(r->source);
 	engine_free(r->engine);
+	fd_close(r->timer_fd);
 	fd_close(r->epoll_fd);
 }
 
@@ -273,32 +298,57 @@ static void take_events(struct rig *r)
 	}
 }
 
-static int wait_ms(struct rig *r, int timeout_ms)
+uint64_t box_oom_heard(const struct box *b, const char *path, const char *limit)
 {
-	uint64_t due = r->source->ops->deadline(r->source), now = clock_boottime_ns();
-	uint64_t ms;
+	int fd = box_listen(b, limit);
+	uint64_t n;
 
-	if (due <= now)
-		return 0;
-	ms = (due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
-	return ms < (uint64_t)timeout_ms ? (int)ms : timeout_ms;
+	box_oom(b, path);
+	n = box_heard(fd);
+	fd_close(fd);
+	return n;
 }
 
-void rig_round(struct rig *r, int timeout_ms)
+static void arm(struct rig *r)
+{
+	uint64_t due = r->source->ops->deadline(r->source);
+	struct itimerspec at = { 0 };
+
+	if (due != UINT64_MAX) {
+		at.it_value.tv_sec = (time_t)(due / NSEC_PER_SEC);
+		at.it_value.tv_nsec = due > 0 ? (long)(due % NSEC_PER_SEC) : 1;
+	}
+	assert_int_equal(timerfd_settime(r->timer_fd, TFD_TIMER_ABSTIME, &at, NULL), 0);
+}
+
+bool rig_round(struct rig *r, int timeout_ms)
 {
 	struct epoll_event ready[64];
-	int n = epoll_wait(r->epoll_fd, ready, 64, wait_ms(r, timeout_ms));
-	uint64_t now = clock_boottime_ns();
+	bool due;
+	uint64_t now;
+	int n;
 
+	arm(r);
+	n = epoll_wait(r->epoll_fd, ready, 64, timeout_ms);
+	now = clock_boottime_ns();
 	for (int i = 0; i < n; i++) {
 		struct source_io *io = ready[i].data.ptr;
 
-		assert_int_equal(io->ready(io, ready[i].events, now), 0);
+		if (io)
+			assert_int_equal(io->ready(io, ready[i].events, now), 0);
 	}
-	if (r->source->ops->deadline(r->source) <= now)
+	due = r->source->ops->deadline(r->source) <= now;
+	if (due)
 		assert_int_equal(r->source->ops->run(r->source, now), 0);
 	take_events(r);
 	r->rounds++;
+	return n > 0 || due;
+}
+
+void rig_catch_up(struct rig *r)
+{
+	while (rig_round(r, 0))
+		;
 }
 
 void rig_until(struct rig *r, enum event_kind kind, const char *path, uint64_t count)

@@ -44,12 +44,22 @@ int box_write(const struct box *b, const char *path, const char *file, const cha
 uint64_t box_key(const struct box *b, const char *path, const char *file, const char *key);
 uint64_t box_id(const struct box *b, const char *path);
 
+/* An eventfd of our own on @path's ooms, beside the source's. */
+int box_listen(const struct box *b, const char *path);
+/* How often it was signalled since the last call. */
+uint64_t box_heard(int fd);
+
 /* A process in the cgroup @path that touches @bytes. Returns its pid. */
 pid_t hog_start(const struct box *b, const char *path, size_t bytes);
 /* Waits for it; true if it was killed by SIGKILL. */
 bool hog_killed(pid_t pid);
 /* One process runs over the limit and is killed. */
 void box_oom(const struct box *b, const char *path);
+/*
+ * The same, and returns how often the kernel signalled an oom at @limit meanwhile: nearly always once.
+ * A process that is killed can still fail one more charge on its way out.
+ */
+uint64_t box_oom_heard(const struct box *b, const char *path, const char *limit);
 
 /* What came out of the source. */
 struct seen {
@@ -63,6 +73,7 @@ struct rig {
 	struct engine *engine;
 	struct source *source;
 	int epoll_fd;
+	int timer_fd;
 	uint64_t cookie;
 	struct seen *first, *last;
 	uint64_t rounds; /* of the loop so far */
@@ -72,8 +83,10 @@ void rig_open(struct rig *r, const struct box *b);
 void rig_close(struct rig *r);
 /* Watches @path (NULL: the whole host). Returns the cookie. */
 uint64_t rig_watch(struct rig *r, const char *path, bool local, bool gone_all);
-/* One round, which waits for @timeout_ms at most. */
-void rig_round(struct rig *r, int timeout_ms);
+/* One round, which waits for @timeout_ms at most. Returns whether there was anything to do. */
+bool rig_round(struct rig *r, int timeout_ms);
+/* Rounds for as long as something is ready or due. */
+void rig_catch_up(struct rig *r);
 /* Rounds until @kind at @path was seen @count times in all, within 20 seconds. */
 void rig_until(struct rig *r, enum event_kind kind, const char *path, uint64_t count);
 /* Rounds for as long as it takes until the source waits for nothing, then settles. */

@@ -100,12 +100,25 @@ static long long for_entries(int proc_fd, const char *folder,
 	return n;
 }
 
+/* utime and stime, fields 14 and 15; the name in parentheses may hold anything. */
+static long long cpu_ticks(int proc_fd)
+{
+	char text[TEXT_MAX];
+	char *at = read_text(proc_fd, "stat", text) ? strrchr(text, ')') : NULL;
+	long long user;
+
+	for (int field = 2; at && field < 14; field++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		tool_die("/proc has no stat of it");
+	user = strtoll(at, &at, 10);
+	return user + strtoll(at, NULL, 10);
+}
+
 static void take(int proc_fd, struct sample *ret)
 {
-	unsigned long long user, system;
 	struct sample s = { 0 };
 	char text[TEXT_MAX];
-	const char *at;
 
 	for_entries(proc_fd, "task", add_thread, &s);
 	s.of[FDS] = for_entries(proc_fd, "fd", NULL, NULL);
@@ -113,12 +126,7 @@ static void take(int proc_fd, struct sample *ret)
 		tool_die("the process has ended");
 	s.of[RSS_KIB] = value_of(text, "\nVmRSS:");
 	s.of[HWM_KIB] = value_of(text, "\nVmHWM:");
-	/* The name in parentheses may hold anything; utime and stime are fields 14 and 15. */
-	at = read_text(proc_fd, "stat", text) ? strrchr(text, ')') : NULL;
-	if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-			  &system) != 2)
-		tool_die("/proc has no stat of it");
-	s.of[CPU_TICKS] = (long long)(user + system);
+	s.of[CPU_TICKS] = cpu_ticks(proc_fd);
 	*ret = s;
 }
 

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,19 +165,31 @@ static int forks(char **args)
 	return 0;
 }
 
-/* Until the child ends, both run on one mm: the kernel counts one victim and kills two processes. */
+struct share {
+	char *at;
+	size_t size;
+};
+
+static int share_main(void *arg)
+{
+	const struct share *s = arg;
+
+	tool_touch(s->at, s->size);
+	return 0;
+}
+
+/*
+ * What vfork() does, with a stack of its own: until the child ends, both run on one mm. The kernel
+ * counts one victim and kills two processes.
+ */
 static int share(char **args)
 {
-	size_t size = tool_size(args[0]);
-	char *at = tool_map(size);
-	pid_t pid = vfork();
+	static _Alignas(16) char stack[1 << 16];
+	struct share s = { .size = tool_size(args[0]) };
 
-	if (pid < 0)
-		tool_die("vfork: %s", strerror(errno));
-	if (pid == 0) {
-		tool_touch(at, size);
-		_exit(0);
-	}
+	s.at = tool_map(s.size);
+	if (clone(share_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &s) < 0)
+		tool_die("clone: %s", strerror(errno));
 	return reap_all() > 0;
 }
 

@@ -14,7 +14,7 @@
 #define FIXTURE_START_NS UINT64_C(1000000000)
 
 struct told {
-	char path[128];
+	char path[4096];
 	uint64_t id;
 	enum event_kind kind;
 	uint64_t min, max;

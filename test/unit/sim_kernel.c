@@ -6,7 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#define PATH_ROOM 4096
+#define PATH_ROOM 8192
 
 static void *must(void *p)
 {

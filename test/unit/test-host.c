@@ -365,6 +365,34 @@ static void a_mount_from_outside_of_the_namespace(void **state)
 	}
 }
 
+/* Each of the cgroups two levels down is told from the others by its inode number. */
+static void a_cgroup_known_by_its_inode(void **state)
+{
+	static const char *const paths[] = { "/a/b", "/x/y", "/docker/1f" };
+	struct cgroup_host host;
+	struct tree t;
+	char *path;
+
+	(void)state;
+	tree_make(&t);
+	tree_open(&t, HIERARCHY_V2, &host);
+	for (size_t i = 0; i < N(paths); i++) {
+		ino_t ino = inode_of(t.cg, paths[i]);
+
+		assert_int_equal(search_inode(&host, HIERARCHY_V2, 2, "", ino, &path), 0);
+		assert_string_equal(path, paths[i]);
+		free(path);
+		assert_int_equal(search_inode(&host, HIERARCHY_V2, 1, "", ino, &path),
+				 HOST_E_NO_SUCH_CGROUP);
+	}
+	assert_int_equal(
+		search_inode(&host, HIERARCHY_V2, 2, "/c", inode_of(t.cg, "/a/b/c"), &path), 0);
+	assert_string_equal(path, "/a/b/c");
+	free(path);
+	cgroup_host_close(&host);
+	tree_done(&t);
+}
+
 static char *long_name(const char *top, char *name, size_t size, size_t depth)
 {
 	size_t n = (size_t)snprintf(name, size, "%s", top);
@@ -704,6 +732,7 @@ int main(void)
 		cmocka_unit_test(a_path_from_the_root_where_the_directory_is_none),
 		cmocka_unit_test(processes),
 		cmocka_unit_test(a_mount_from_outside_of_the_namespace),
+		cmocka_unit_test(a_cgroup_known_by_its_inode),
 		cmocka_unit_test(beyond_path_max),
 		cmocka_unit_test(nearest_with_memory),
 		cmocka_unit_test(which_mount_is_tried_first),

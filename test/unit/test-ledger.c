@@ -3,6 +3,7 @@
 #include "ledger_fixture.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- where events are told ---- */
 
@@ -44,6 +45,28 @@ static void places_what_lives(void **state)
 	}
 	expect_balance(f, EVENT_KILL, 23);
 	expect_balance(f, EVENT_OOM, 57753);
+}
+
+/* As deep as a path of 4,095 bytes can be. */
+static void places_in_the_deep(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+	char path[4096] = "/t";
+
+	while (strlen(path) + 2 < sizeof(path))
+		strcat(path, "/d");
+	make(f, path);
+	happen(f, path, EVENT_KILL, 1);
+	pass(f, t);
+	expect(f, path, EVENT_KILL, 1, PLACED);
+	happen(f, path, EVENT_KILL, 2);
+	unmake(f, path);
+	settle(f, t);
+	path[strlen(path) - 2] = '\0';
+	expect(f, path, EVENT_KILL, 2, REMOVED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 3);
 }
 
 static void takes_the_past_as_known(void **state)
@@ -428,7 +451,7 @@ static void later_events_wait_or_are_told_once(void **state)
 	}
 }
 
-/* The second look takes the counter of the first: what came since may still be on its way down. */
+/* What dies while the second look is being taken is not in its counter: the next look has it. */
 static void second_look_leaves_later_events_alone(void **state)
 {
 	static const struct trigger trigger = { SIM_LIST, "/t", NULL, short_life_of_c, 0 };
@@ -446,6 +469,22 @@ static void second_look_leaves_later_events_alone(void **state)
 	expect(f, "/t", EVENT_KILL, 2, REMOVED);
 	expect_none(f);
 	expect_balance(f, EVENT_KILL, 4);
+}
+
+/* Kills that go on in what lives do not put off those in what is gone. */
+static void a_steady_flow_hides_no_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	short_life_of_c(f);
+	pass(f, t);
+	happen(f, "/t/b", EVENT_KILL, 5);
+	pass(f, t);
+	resolve(f, t);
+	expect(f, "/t/b", EVENT_KILL, 5, PLACED);
+	expect(f, "/t", EVENT_KILL, 2, REMOVED);
+	expect_none(f);
 }
 
 /* Nothing is concluded from a walk in which something could not be read. */
@@ -516,6 +555,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		T(places_what_lives),
+		T(places_in_the_deep),
 		T(takes_the_past_as_known),
 		T(takes_everything_in_a_fresh_top_as_news),
 		T(tells_news_from_noise),
@@ -532,6 +572,7 @@ int main(void)
 		T(removed_after_its_own_was_told),
 		cmocka_unit_test(later_events_wait_or_are_told_once),
 		T(second_look_leaves_later_events_alone),
+		T(a_steady_flow_hides_no_rest),
 		cmocka_unit_test(a_child_that_cannot_be_read_now_is_not_gone),
 		cmocka_unit_test(tells_what_it_may_not_read_unplaced),
 	};

@@ -22,8 +22,9 @@ case $OOMN_VM_KERNEL:$OOMN_VM_MEMORY in
 5.10:v1) same memory.use_hierarchy "$(cat "$CGROUP/memory.use_hierarchy")" 0 ;;
 esac
 
-for at in /proc:proc /sys:sysfs /dev:devtmpfs /run:tmpfs /tmp:tmpfs; do
-	same "file system on ${at%:*}" "$(awk -v d="${at%:*}" '$2 == d { print $3 }' /proc/mounts)" "${at#*:}"
+for at in proc:proc sys:sysfs dev:devtmpfs run:tmpfs tmp:tmpfs; do
+	got=$(awk -v d="/${at%:*}" '$2 == d { print $3 }' /proc/mounts)
+	same "file system on /${at%:*}" "$got" "${at#*:}"
 done
 ping -c 1 -W 5 127.0.0.1 >/dev/null || die "the loopback interface is down"
 grep -q fuse /proc/filesystems || die "no fuse"

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <assert.h>
+#include <string.h>
+
+#include "cli/doctor.h"
+
+static const char not_built[] = "not built in this version";
+
+const char *doctor_layout_name(enum facts_layout layout)
+{
+	switch (layout) {
+	case FACTS_LAYOUT_V1:
+		return "v1";
+	case FACTS_LAYOUT_V2:
+		return "v2";
+	case FACTS_LAYOUT_HYBRID:
+		return "hybrid";
+	default:
+		return "none";
+	}
+}
+
+static void note(struct doctor_report *r, enum doctor_level level, const char *id, const char *text)
+{
+	assert(r->notes_n < DOCTOR_NOTES_MAX);
+	r->notes[r->notes_n++] = (struct doctor_note){ level, id, text };
+	if (level == DOCTOR_PROBLEM)
+		r->works = false;
+}
+
+/* A source that counts: whether it is built in, and what its own probe says. */
+static struct doctor_source probe(const struct doctor_report *r, const char *name,
+				  const struct source_ops *const *built, size_t built_n)
+{
+	struct doctor_source s = { .name = name, .why = not_built };
+	struct source_probe p = { 0 };
+
+	for (size_t i = 0; i < built_n; i++) {
+		if (strcmp(built[i]->name, name) != 0)
+			continue;
+		if (built[i]->probe(r->host, &p) != 0)
+			p = (struct source_probe){ .why = "could not be tried" };
+		s.usable = p.usable;
+		s.why = p.why;
+	}
+	return s;
+}
+
+static struct doctor_source look_at_kmsg(const struct doctor_report *r, bool v1_built)
+{
+	struct doctor_source s = { .name = "kmsg" };
+
+	if (r->facts->memory == HIERARCHY_V2)
+		s.why = "not needed: cgroup v2 wakes those who wait for its counters";
+	else if (!v1_built)
+		s.why = not_built;
+	else if (r->facts->memory != HIERARCHY_V1)
+		s.why = "no cgroup v1 hierarchy with memory is mounted";
+	else if (r->facts->kmsg_readable != FACT_YES)
+		s.why = "/dev/kmsg may not be read: kills are looked for at intervals";
+	else
+		s = (struct doctor_source){ "kmsg", true, "a hint when to look for kills" };
+	return s;
+}
+
+static struct doctor_source look_at_vmstat(const struct doctor_report *r)
+{
+	const struct cgroup_mount *m = cgroup_host_memory(r->host, NULL);
+	struct doctor_source s = { .name = "vmstat" };
+
+	if (r->facts->vmstat_oom_kill != FACT_YES)
+		s.why = "/proc/vmstat does not tell the kills of the whole host";
+	else if (m && !m->real_root)
+		s.why = "counts the whole host, of which a part is seen here";
+	else
+		s.usable = true;
+	return s;
+}
+
+static void note_absence(struct doctor_report *r)
+{
+	switch (r->facts->absence) {
+	case FACTS_ABSENCE_NONE:
+		break;
+	case FACTS_ABSENCE_NO_CGROUPS:
+		note(r, DOCTOR_PROBLEM, "no_cgroups",
+		     "no cgroup file system is mounted: mount one, as with 'mount -t cgroup2 none "
+		     "/sys/fs/cgroup'");
+		break;
+	case FACTS_ABSENCE_DISABLED:
+		note(r, DOCTOR_PROBLEM, "memory_disabled",
+		     "the memory controller is switched off: take cgroup_disable=memory from the "
+		     "kernel's command line");
+		break;
+	case FACTS_ABSENCE_V1_UNMOUNTED:
+		note(r, DOCTOR_PROBLEM, "memory_v1_unmounted",
+		     "the memory controller is in a cgroup v1 hierarchy that is not mounted here");
+		break;
+	case FACTS_ABSENCE_V2_UNMOUNTED:
+		note(r, DOCTOR_PROBLEM, "memory_v2_unmounted",
+		     "the memory controller is on cgroup v2, which is not mounted here: mount it, "
+		     "as "
+		     "with 'mount -t cgroup2 none /sys/fs/cgroup'");
+		break;
+	case FACTS_ABSENCE_NOT_DELEGATED:
+		note(r, DOCTOR_PROBLEM, "memory_not_delegated",
+		     "the memory controller is not enabled for the cgroups that are seen here: "
+		     "whoever started this container has to delegate it");
+		break;
+	case FACTS_ABSENCE_NOT_BUILT:
+		note(r, DOCTOR_PROBLEM, "memory_not_built",
+		     "this kernel shows no memory controller: CONFIG_MEMCG may be off");
+		break;
+	}
+}
+
+static void note_v1(struct doctor_report *r)
+{
+	const struct facts *f = r->facts;
+	const char *restricted = r->sources[1].why;
+
+	if (restricted)
+		note(r, DOCTOR_LIMIT, "polled", restricted);
+	else
+		note(r, DOCTOR_INFO, "before_the_kill",
+		     "OOMs are seen as they happen, most of them before the victim is dead");
+	if (f->use_hierarchy == FACT_NO)
+		note(r, DOCTOR_INFO, "use_hierarchy",
+		     "memory.use_hierarchy is 0: the limit of a cgroup does not hold for those "
+		     "below it, and its OOMs are not signalled there");
+	note(r, DOCTOR_LIMIT, "v1_removed",
+	     "kills in cgroups that are removed at once take their count along: a watch of the "
+	     "whole host may still learn how many, else they are unproven");
+}
+
+static void note_v2(struct doctor_report *r)
+{
+	const struct facts *f = r->facts;
+
+	note(r, DOCTOR_INFO, "within_10ms",
+	     "OOMs and kills are seen within about 10 ms, often when the victim is dead already");
+	if (r->host->v2.local_events)
+		note(r, DOCTOR_LIMIT, "localevents",
+		     "memory_localevents: what happened last in a cgroup that is removed cannot be "
+		     "proven");
+	else
+		note(r, DOCTOR_INFO, "removed_counted",
+		     "kills in cgroups that are removed at once are seen too: their parents keep "
+		     "the count");
+	if (f->counters_exist == FACT_NO)
+		note(r, DOCTOR_LIMIT, "no_counters",
+		     "no cgroup that is seen here has memory files yet: they come where "
+		     "cgroup.subtree_control of the parent enables memory");
+	if (f->oom_group == FACT_YES && f->oom_group_kill == FACT_NO)
+		note(r, DOCTOR_LIMIT, "group_kills_uncounted",
+		     "this kernel does not count group kills: of such a group, one kill too many "
+		     "may be told");
+}
+
+static void note_rest(struct doctor_report *r)
+{
+	const struct cgroup_mount *m = cgroup_host_memory(r->host, NULL);
+	const struct facts *f = r->facts;
+
+	note(r, DOCTOR_LIMIT, "victims_unnamed",
+	     "victims are not named: that takes BPF, which this version does not have");
+	if (m && !m->real_root)
+		note(r, DOCTOR_LIMIT, "part",
+		     "a part of the hierarchy is seen here: OOMs at limits above it are not told, "
+		     "only the kills");
+	if (f->panic_on_oom == 1)
+		note(r, DOCTOR_LIMIT, "panic_on_oom",
+		     "vm.panic_on_oom is 1: when the host itself runs out of memory it stops, and "
+		     "nothing is told");
+	else if (f->panic_on_oom > 1)
+		note(r, DOCTOR_LIMIT, "panic_on_oom",
+		     "vm.panic_on_oom is 2: every OOM, at the limit of a cgroup too, stops the "
+		     "host, and nothing is told");
+	if (f->overcommit_memory == 2)
+		note(r, DOCTOR_INFO, "overcommit",
+		     "vm.overcommit_memory is 2: programs are refused memory before the host runs "
+		     "out of it; OOMs at the limits of cgroups stay as they are");
+	if (f->euid != 0)
+		note(r, DOCTOR_INFO, "not_root",
+		     "not root: cgroups whose files this user may not read are not seen");
+}
+
+void doctor_report_make(struct doctor_report *ret, const struct cgroup_host *host,
+			const struct facts *facts, const struct source_ops *const *built,
+			size_t built_n)
+{
+	struct doctor_report r = { .host = host, .facts = facts, .works = true };
+	const struct doctor_source *counting;
+
+	r.sources[0] = probe(&r, "memory_events", built, built_n);
+	r.sources[1] = probe(&r, "v1_eventfd", built, built_n);
+	r.sources[2] = (struct doctor_source){ .name = "bpf", .why = not_built };
+	r.sources[3] = look_at_kmsg(&r, r.sources[1].why != not_built);
+	r.sources[4] = look_at_vmstat(&r);
+	counting = &r.sources[facts->memory == HIERARCHY_V1 ? 1 : 0];
+	if (facts->memory == HIERARCHY_NONE) {
+		note_absence(&r);
+	} else if (!counting->usable) {
+		note(&r, DOCTOR_PROBLEM, "no_source",
+		     counting->why == not_built ? "this version cannot watch cgroup v1"
+						: counting->why);
+	} else if (facts->counters_readable == FACT_NO) {
+		note(&r, DOCTOR_PROBLEM, "unreadable",
+		     "the memory counters may not be read: run as root, or as the user who owns "
+		     "the cgroups");
+	} else if (facts->inotify == FACT_NO) {
+		note(&r, DOCTOR_PROBLEM, "no_inotify",
+		     "no inotify instance is left for this user: raise "
+		     "fs.inotify.max_user_instances");
+	} else {
+		if (facts->memory == HIERARCHY_V1)
+			note_v1(&r);
+		else
+			note_v2(&r);
+		note_rest(&r);
+	}
+	*ret = r;
+}
