@@ -136,10 +136,8 @@ struct registry *registry_new(const struct registry_quota *quota)
 }
 
 /* Makes @l one that was never added. */
-static void detach(struct listener *l)
+static void detach(struct registry *r, struct listener *l)
 {
-	struct registry *r = l->registry;
-
 	unqueue(r, l);
 	if (l->node)
 		DL_DELETE(l->node->listeners, l);
@@ -157,10 +155,10 @@ struct registry *registry_free(struct registry *r)
 	if (!r)
 		return NULL;
 	while (r->ended)
-		detach(r->ended);
+		detach(r, r->ended);
 	HASH_ITER (hh, r->nodes, node, tmp) {
 		while (node->listeners)
-			detach(node->listeners);
+			detach(r, node->listeners);
 		HASH_DEL(r->nodes, node);
 		free(node);
 	}
@@ -228,6 +226,7 @@ static int chain_link(struct registry *r, const struct registry_chain *chain,
 		if (parent && !node->parent)
 			node_set_parent(node, parent);
 	}
+	assert(node); /* no chain is empty */
 	*ret = node;
 	return 0;
 }
@@ -269,7 +268,7 @@ void registry_remove(struct listener *l)
 
 	if (!r)
 		return;
-	detach(l);
+	detach(r, l);
 	node_prune(r, node);
 }
 

@@ -24,29 +24,44 @@
 
 #define PAGE 4096
 
-__attribute__((format(printf, 2, 0))) noreturn static void end(int status, const char *format,
-							       va_list args)
+/* What die() has to clear away, and for whom: a child of ours must leave it alone. */
+static struct {
+	const struct scratch *scratch;
+	pid_t pid;
+} opened;
+
+static void kill_all(const struct scratch *s, const char *path)
 {
-	vfprintf(stdout, format, args);
-	fputc('\n', stdout);
-	fflush(stdout);
-	_exit(status);
+	FILE *f = fopen(scratch_path(s, path, "cgroup.procs"), "re");
+	int pid;
+
+	while (f && fscanf(f, "%d", &pid) == 1)
+		(void)kill(pid, SIGKILL);
+	if (f)
+		fclose(f);
 }
 
 noreturn void die(const char *format, ...)
 {
+	const struct scratch *s = opened.pid == getpid() ? opened.scratch : NULL;
 	va_list args;
 
 	va_start(args, format);
-	end(1, format, args);
+	(void)vprintf(format, args);
+	va_end(args);
+	puts("");
+	(void)fflush(stdout);
+	opened.pid = 0; /* once is enough, should this fail too */
+	if (s)
+		scratch_clear(s, "");
+	_exit(1);
 }
 
-noreturn void skip_all(const char *format, ...)
+noreturn void skip_all(const char *why)
 {
-	va_list args;
-
-	va_start(args, format);
-	end(77, format, args);
+	puts(why);
+	(void)fflush(stdout);
+	_exit(77);
 }
 
 const char *scratch_path(const struct scratch *s, const char *path, const char *file)
@@ -131,20 +146,23 @@ void scratch_open(struct scratch *ret, const char *parent)
 		(void)snprintf(s.base, sizeof(s.base), "%s%s/scratch-%d", where,
 			       strcmp(own, "/") == 0 ? "" : own, (int)getpid());
 	if (mkdir(s.base, 0755) < 0)
-		skip_all("cannot make a cgroup: %s: %s", s.base, strerror(errno));
+		skip_all("no cgroup can be made here");
 	if (s.v2 && scratch_write(&s, "", "cgroup.subtree_control", "+memory") < 0) {
 		(void)rmdir(s.base);
-		skip_all("%s has no memory controller for us", s.base);
+		skip_all("no memory controller for cgroups of ours");
 	}
 	/* Before 5.11 a v1 tree may be flat. The file stays where it means nothing any more. */
 	if (!s.v2)
 		(void)scratch_write(&s, "", "memory.use_hierarchy", "1");
 	*ret = s;
+	opened.scratch = ret;
+	opened.pid = getpid();
 }
 
 void scratch_close(struct scratch *s)
 {
 	scratch_clear(s, "");
+	opened.pid = 0;
 	for (int i = 0; i < 2; i++) {
 		struct cgroup_mount *m = i ? &s->host.v2 : &s->host.v1;
 
@@ -173,10 +191,13 @@ void scratch_make(const struct scratch *s, const char *path, bool inner)
 
 void scratch_remove(const struct scratch *s, const char *path)
 {
-	/* A process that was reaped may still be on its way out of the cgroup. */
-	while (rmdir(scratch_path(s, path, "")) < 0)
+	/* A process that was killed or reaped may still be on its way out of the cgroup. */
+	while (rmdir(scratch_path(s, path, "")) < 0) {
 		if (errno != EBUSY)
 			die("rmdir %s: %s", path, strerror(errno));
+		(void)waitpid(-1, NULL,
+			      WNOHANG); /* killed by scratch_clear() and nobody's any more */
+	}
 }
 
 void scratch_clear(const struct scratch *s, const char *path)
@@ -193,6 +214,7 @@ void scratch_clear(const struct scratch *s, const char *path)
 	}
 	if (dir) {
 		closedir(dir);
+		kill_all(s, path);
 		scratch_remove(s, path);
 	}
 }

@@ -19,7 +19,7 @@
 
 noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends with the status that means "skipped". */
-noreturn void skip_all(const char *format, ...) __attribute__((format(printf, 1, 2)));
+noreturn void skip_all(const char *why);
 
 struct scratch {
 	struct cgroup_host host; /* only what lib/listen needs of it */
@@ -39,7 +39,7 @@ void scratch_close(struct scratch *s);
 void scratch_make(const struct scratch *s, const char *path, bool inner);
 /* Once nothing runs in it any more. */
 void scratch_remove(const struct scratch *s, const char *path);
-/* Removes it and all below it. */
+/* Removes it and all below it, with the processes that are left there. */
 void scratch_clear(const struct scratch *s, const char *path);
 void scratch_limit(const struct scratch *s, const char *path, size_t bytes);
 /* Returns 0 or a negated errno. */

@@ -132,9 +132,13 @@ static void a_full_counter_neither_blocks_nor_wraps(void **state)
 {
 	const uint64_t top = way == SINK_EVENTFD_AIO ? UINT64_MAX : UINT64_MAX - 1;
 	struct sink_eventfd s = open_sink();
-	int fd = make(UINT64_MAX - 1, 0);
+	int fd = make(UINT64_MAX - 1, 0), before = make(0, 0);
 
 	(void)state;
+	/* After so many that it had run out of room if what is finished were not taken back. */
+	signal_now(&s, before, 100 * SINK_EVENTFD_BATCH);
+	assert_int_equal(take(before), 100 * SINK_EVENTFD_BATCH);
+	(void)close(before);
 	signal_now(&s, fd, 1);
 	assert_int_equal(!!(ready(fd) & POLLERR), way == SINK_EVENTFD_AIO);
 	signal_now(&s, fd, 100);

@@ -1,6 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck disable=SC2317,SC2086
 # All that can be asked of listening: signals, the registry against the kernel, and the program.
 # What it runs was brought along to /listen.
 set -eu
@@ -20,10 +19,11 @@ try() {
 }
 
 # What it prints is the same on every kernel, however the ooms are learned.
+# shellcheck disable=SC2317 # called by try
 conform() {
 	r=0
 	/listen/listen-conform "$@" >/tmp/conform || r=$?
-	[ $r -ne 77 ] || return 77
+	[ "$r" -ne 77 ] || return 77
 	diff /listen/listen-conform.expected /tmp/conform
 }
 
@@ -34,4 +34,4 @@ try 'the kernel conforms' conform --kernel
 try 'the library on v2' /listen/listen-live --machine
 export OOMNOTIFY=oomnotify OOMHOG=oomhog NOTIFIED=/listen/notified WITH_EVENTFD=/listen/with-eventfd
 try 'oomnotify listen' sh /listen/test-listen.sh
-exit $status
+exit "$status"
