@@ -142,19 +142,45 @@ static uint64_t cpu_ns(pid_t pid)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+/* The number after @key in a file of /proc/PID. */
+static uint64_t proc_number(pid_t pid, const char *file, const char *key)
+{
+	char path[64], line[256];
+	uint64_t n = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (strncmp(line, key, strlen(key)) == 0)
+			n = strtoull(line + strlen(key), NULL, 10);
+	if (f)
+		fclose(f);
+	return n;
+}
+
 struct reading {
 	uint64_t cpu_ns[READERS];
+	uint64_t wakeups[READERS];
+	uint64_t reads[READERS];
 	uint64_t max; /* what the workload did meanwhile */
 };
 
 static void measure(const pid_t *pid, size_t n, time_t seconds, struct reading *ret)
 {
 	ret->max = scratch_key(&s, "m", "memory.events.local", "max");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		ret->cpu_ns[i] = cpu_ns(pid[i]);
+		ret->wakeups[i] = proc_number(pid[i], "status", "voluntary_ctxt_switches:");
+		ret->reads[i] = proc_number(pid[i], "io", "syscr:");
+	}
 	(void)nanosleep(&(struct timespec){ .tv_sec = seconds }, NULL);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		ret->cpu_ns[i] = cpu_ns(pid[i]) - ret->cpu_ns[i];
+		ret->wakeups[i] =
+			proc_number(pid[i], "status", "voluntary_ctxt_switches:") - ret->wakeups[i];
+		ret->reads[i] = proc_number(pid[i], "io", "syscr:") - ret->reads[i];
+	}
 	ret->max = scratch_key(&s, "m", "memory.events.local", "max") - ret->max;
 }
 
@@ -163,15 +189,17 @@ static bool judge(const struct reading *rounds, size_t reader)
 {
 	uint64_t least = UINT64_MAX;
 
-	printf("%s:", readers[reader].name);
+	printf("%s\n", readers[reader].name);
 	for (size_t i = 0; i < ROUNDS; i++) {
 		const uint64_t *took = rounds[i].cpu_ns;
 		uint64_t percent = took[reader] * 100 / took[0];
 
-		printf(" %" PRIu64 " us (%" PRIu64 " %%)", took[reader] / NSEC_PER_USEC, percent);
+		printf("\t%6" PRIu64 " us CPU (%" PRIu64 " %%), %" PRIu64 " wakeups, %" PRIu64
+		       " reads\n",
+		       took[reader] / NSEC_PER_USEC, percent, rounds[i].wakeups[reader],
+		       rounds[i].reads[reader]);
 		least = percent < least ? percent : least;
 	}
-	printf("\n");
 	return least <= PERCENT_MAX;
 }
 

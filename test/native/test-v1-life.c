@@ -266,6 +266,7 @@ static void removed_unread_on_the_whole_host(void **state)
 		ooms += box_oom_heard(&box, path, path);
 		box_rmdir(&box, path);
 	}
+	rig_until(&r, EVENT_KILL, NULL, ROUNDS);
 	rig_settle(&r);
 	assert_int_equal(rig_count(&r, EVENT_OOM, NULL), ooms);
 	assert_int_equal(rig_count(&r, EVENT_KILL, NULL), ROUNDS);

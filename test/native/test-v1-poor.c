@@ -210,6 +210,39 @@ static void few_descriptors(void **state)
 	limit_descriptors(old);
 }
 
+/* Without a descriptor on each, a cgroup is known by its number, not by the name. */
+static void replaced_with_few_descriptors(void **state)
+{
+	enum { CGROUPS = 20 };
+	rlim_t old = limit_descriptors(64 + CGROUPS + 12);
+	uint64_t ids[2];
+	struct rig r;
+
+	(void)state;
+	make_many(CGROUPS);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	assert_non_null(r.source->ops->notice(r.source));
+	ids[0] = box_id(&box, "c3");
+	box_oom(&box, "c3");
+	rig_until(&r, EVENT_KILL, "c3", 1);
+	box_rmdir(&box, "c3");
+	box_make(&box, "c3", BOX_LIMIT);
+	ids[1] = box_id(&box, "c3");
+	rig_catch_up(&r);
+	box_oom(&box, "c3");
+	rig_until(&r, EVENT_KILL, "c3", 2);
+	rig_until(&r, EVENT_GONE, "c3", 1);
+	rig_settle(&r);
+	for (const struct seen *s = r.first; s; s = s->next)
+		assert_true(s->e->cgroup_id == ids[0] || s->e->cgroup_id == ids[1]);
+	assert_true(r.first->e->cgroup_id == ids[0]);
+	rig_balanced(&r, EVENT_OOM);
+	rig_balanced(&r, EVENT_KILL);
+	rig_close(&r);
+	limit_descriptors(old);
+}
+
 /* Not even one for each: kills are complete, ooms are not, and that is said. */
 static void too_few_descriptors(void **state)
 {
@@ -355,6 +388,7 @@ int main(void)
 		cmocka_unit_test_teardown(no_right_to_look, clear_box),
 		cmocka_unit_test_teardown(gone_before_it_is_watched, clear_box),
 		cmocka_unit_test_teardown(few_descriptors, clear_box),
+		cmocka_unit_test_teardown(replaced_with_few_descriptors, clear_box),
 		cmocka_unit_test_teardown(too_few_descriptors, clear_box),
 		cmocka_unit_test_teardown(no_descriptors, clear_box),
 		/* the last: what it changes stays */
