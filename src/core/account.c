@@ -61,6 +61,22 @@ struct account *account_find_below(const struct account_table *t, struct account
 	return a;
 }
 
+void account_saw_off(struct account *a, uint64_t id)
+{
+	if (id > a->off_id)
+		a->off_id = id;
+}
+
+struct account *account_before(const struct account *a)
+{
+	struct account *other;
+
+	DL_FOREACH (a->parent->children, other)
+		if (other != a && other->id == a->id)
+			return other;
+	return NULL;
+}
+
 void account_rest_set(struct account_table *t, struct account *a, bool pending)
 {
 	if (a->rest_pending == pending)
@@ -110,6 +126,25 @@ void account_graft(struct account *a, struct account *parent, char *name)
 	a->top = NULL;
 	a->parent = parent;
 	DL_APPEND(parent->children, a);
+}
+
+void account_take_over(struct account_table *t, struct account *a, struct account *before)
+{
+	struct account *child;
+
+	DL_FOREACH (before->children, child)
+		child->parent = a;
+	DL_CONCAT(a->children, before->children);
+	before->children = NULL;
+	a->reported = before->reported;
+	a->own = before->own;
+	a->recounts = before->recounts;
+	before->recounts = (struct recounts){ 0 };
+	a->looked_ns = before->looked_ns;
+	a->returned = true;
+	a->off_id = before->off_id;
+	a->lumped = before->lumped;
+	account_drop(t, before);
 }
 
 uint64_t account_looked(const struct account *a)

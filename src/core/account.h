@@ -41,6 +41,14 @@ struct account {
 	struct recounts recounts;
 	uint64_t looked_ns; /* when all that its counter showed was told */
 	uint32_t seen;      /* serial of the listing that last met it */
+	/*
+	 * Its children were met without memory files, and this was the newest of them (ids only grow).
+	 * Where io stays on they are only hidden, count on, and come back with old counters that are no
+	 * news (kernel/cgroup: css_visible()). 0: never.
+	 */
+	uint64_t off_id;
+	bool returned; /* from hiding: what it counted meanwhile may have been told of its parent */
+	bool lumped; /* `reported` is known in sum only: `own` and the children's accounts are not */
 	struct account_top *top;
 	UT_hash_handle hh;
 };
@@ -62,6 +70,12 @@ struct account *account_find_below(const struct account_table *t, struct account
 				   uint64_t key);
 /* Unlinks and frees @a and all below it. What of its groups is still to come is its parent's now. */
 void account_drop(struct account_table *t, struct account *a);
+/* The child @id of @a was met without memory files. */
+void account_saw_off(struct account *a, uint64_t id);
+/* Another account of @a's directory, under another key; NULL if there is none. */
+struct account *account_before(const struct account *a);
+/* @a, new, is what @before was, back under another key: takes over all it holds. @before is freed. */
+void account_take_over(struct account_table *t, struct account *a, struct account *before);
 /* Puts @a among the rests to be looked at again, or takes it out; twice is once. */
 void account_rest_set(struct account_table *t, struct account *a, bool pending);
 /* Links the former top @a, with all below it, under @parent as @name (on the heap, now @a's). */

@@ -39,6 +39,7 @@ struct scan {
 	struct baseline *b;
 	struct account *a;
 	int dir;
+	uint32_t serial;
 	struct counts known;
 };
 
@@ -54,7 +55,8 @@ static int enter(struct scan *s, const char *name, struct account *c, const stru
 	 * Should the name be another cgroup's by now, @c is gone, and what is found moves to the other
 	 * one when that is met.
 	 */
-	c->reported = *counts; /* if it may not be entered, its past is known all the same */
+	c->reported = *counts;
+	c->lumped = true;
 	r = l->ops->open(l->ctx, s->dir, name, &child);
 	if (r == 0) {
 		r = scan_dir(s->b, c, child, counts);
@@ -93,8 +95,11 @@ static int each_child(void *arg, const char *name, uint64_t id)
 	struct reading rd;
 	int r;
 
-	r = l->ops->read(l->ctx, s->dir, name, &rd);
-	if (r == TREE_E_GONE || r == TREE_E_DENIED)
+	r = tree_read_child(l->ops, l->ctx, s->dir, name, &rd);
+	/* It may only be hidden, and come back with what it counted before the watch. */
+	if (r == TREE_E_OFF)
+		account_saw_off(s->a, id);
+	if (r == TREE_E_OFF || r == TREE_E_GONE || r == TREE_E_DENIED)
 		return 0;
 	if (r != 0 || counts_zero(&rd.counts))
 		return r;
@@ -103,6 +108,9 @@ static int each_child(void *arg, const char *name, uint64_t id)
 		c = account_new(&l->accounts, s->a, name, rd.key, id);
 	if (!c)
 		return -ENOMEM;
+	if (c->seen == s->serial)
+		return 0; /* a listing may name one twice while others are removed */
+	c->seen = s->serial;
 	r = c->top ? meet_top(s, name, c) : enter(s, name, c, &rd.counts);
 	/* What it has not reported, its ancestors have not either. */
 	for (unsigned k = 0; r == 0 && k < COUNTED_KINDS; k++)
@@ -112,14 +120,33 @@ static int each_child(void *arg, const char *name, uint64_t id)
 
 static int scan_dir(struct baseline *b, struct account *a, int dir, const struct counts *total)
 {
-	struct scan s = { .b = b, .a = a, .dir = dir, .known = *total };
-	const struct ledger *l = b->d->l;
+	struct ledger *l = b->d->l;
+	struct scan s = { .b = b, .a = a, .dir = dir, .serial = ++l->serial, .known = *total };
 	int r;
 
 	r = l->ops->read_local(l->ctx, dir, &a->own);
 	if (r == 0)
 		r = l->ops->list(l->ctx, dir, each_child, &s);
 	a->reported = s.known;
+	a->lumped = r != 0;
+	return r;
+}
+
+void baseline_take_child(struct descent *d, struct account *c, int dir, const struct counts *counts)
+{
+	struct baseline b = { .d = d };
+	struct scan s = { .b = &b, .dir = dir };
+
+	(void)enter(&s, c->name, c, counts);
+}
+
+int baseline_split(struct descent *d, struct account *a, int dir)
+{
+	const struct counts known = a->reported;
+	struct baseline b = { .d = d };
+	int r = scan_dir(&b, a, dir, &known);
+
+	a->reported = known;
 	return r;
 }
 

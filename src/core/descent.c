@@ -15,22 +15,6 @@
 #include "base/fd.h"
 #include "core/ledger_impl.h"
 
-/* A child with news, found by a listing. */
-struct news {
-	struct account *account;
-	struct counts total;
-	struct news *next;
-};
-
-struct listing {
-	struct descent *d;
-	struct account *parent;
-	int dir;
-	struct deltas *rest; /* what the children seen so far do not explain */
-	bool blind;          /* a child may not be read */
-	struct news *news;
-};
-
 static void news_free(struct news *list)
 {
 	struct news *n, *tmp;
@@ -164,33 +148,57 @@ static int remember(struct listing *li, const char *name, uint64_t id, const str
 	return 0;
 }
 
-static int each_child(void *arg, const char *name, uint64_t id)
+int tree_read_child(const struct tree_ops *ops, void *ctx, int dir, const char *name,
+		    struct reading *ret)
+{
+	int r = ops->read(ctx, dir, name, ret);
+	bool on = true;
+
+	/* It may have come back before the second question: then it can be read now. */
+	for (unsigned i = 0; i < 2 && r == TREE_E_GONE; i++) {
+		r = ops->gives_memory(ctx, dir, &on);
+		if (r == 0)
+			r = on ? ops->read(ctx, dir, name, ret) : TREE_E_OFF;
+	}
+	return r;
+}
+
+/* A child that has counted something: is any of it news? */
+static int weigh_child(struct listing *li, const char *name, uint64_t id, const struct reading *rd)
 {
 	static const struct counts nothing = { 0 };
-	struct listing *li = arg;
 	struct descent *d = li->d;
-	struct reading rd;
-	struct account *child;
-	struct deltas news;
-	int r;
+	struct account *child = account_find_below(&d->l->accounts, li->parent, rd->key);
+	struct deltas news = counts_minus(&rd->counts, child ? &child->reported : &nothing);
 
-	r = d->l->ops->read(d->l->ctx, li->dir, name, &rd);
-	if (r == TREE_E_DENIED)
-		li->blind = true;
-	if (r != 0)
-		return r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
-	if (counts_zero(&rd.counts))
-		return 0;
-	child = account_find_below(&d->l->accounts, li->parent, rd.key);
-	news = counts_minus(&rd.counts, child ? &child->reported : &nothing);
-	deltas_subtract(li->rest, &news);
+	if (child && child->seen == d->l->serial)
+		return 0; /* a listing may name one twice while others are removed */
 	if (child)
 		child->seen = d->l->serial;
+	deltas_subtract(li->rest, &news);
 	if (deltas_any_positive(&news))
-		return descent_trouble(d, remember(li, name, id, &rd, child));
+		return descent_trouble(d, remember(li, name, id, rd, child));
 	if (child)
 		child->looked_ns = d->now_ns;
 	return 0;
+}
+
+static int each_child(void *arg, const char *name, uint64_t id)
+{
+	struct listing *li = arg;
+	struct descent *d = li->d;
+	struct reading rd;
+	int r;
+
+	r = tree_read_child(d->l->ops, d->l->ctx, li->dir, name, &rd);
+	if (r == TREE_E_OFF) {
+		li->off = true;
+		account_saw_off(li->parent, id);
+	}
+	li->blind |= r == TREE_E_DENIED;
+	if (r == 0 && !counts_zero(&rd.counts))
+		return weigh_child(li, name, id, &rd);
+	return r == TREE_E_OFF || r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
 }
 
 /* Accounts of children that this listing did not meet: removed, or made anew under another key. */
@@ -223,7 +231,7 @@ static int enter(struct descent *d, int dir, const struct news *n)
  * controller, may have been given up and taken anew since @a was read. Likewise the id that came
  * with the name from a listing may be that of a former directory of this name.
  */
-static int confirm(struct descent *d, struct account *a, int dir)
+static int confirm(struct descent *d, struct account *a, int dir, struct counts *ret)
 {
 	struct reading rd;
 	int r = d->l->ops->read(d->l->ctx, dir, NULL, &rd);
@@ -233,6 +241,7 @@ static int confirm(struct descent *d, struct account *a, int dir)
 	if (rd.key != a->key)
 		return TREE_E_GONE;
 	a->id = rd.id;
+	*ret = rd.counts;
 	return 0;
 }
 
@@ -241,7 +250,7 @@ static int settle_children(struct descent *d, struct listing *li)
 	struct news *n;
 
 	LL_FOREACH (li->news, n) {
-		int r = enter(d, li->dir, n);
+		int r = n->later ? 0 : enter(d, li->dir, n);
 
 		if (r == TREE_E_GONE || r == TREE_E_DENIED) {
 			/* It cannot be asked any more: what it has not told is the parent's to explain. */
@@ -262,17 +271,20 @@ static int settle_children(struct descent *d, struct listing *li)
 static int settle_all(struct descent *d, struct listing *li)
 {
 	uint32_t serial = ++d->l->serial;
-	struct counts own;
+	struct deltas own_news;
+	struct counts own, after;
 	int r;
 
 	r = d->l->ops->read_local(d->l->ctx, li->dir, &own);
 	if (r == 0)
 		r = d->l->ops->list(d->l->ctx, li->dir, each_child, li);
 	if (r == 0)
-		r = confirm(d, li->parent, li->dir);
+		r = confirm(d, li->parent, li->dir, &after);
 	if (r != 0)
 		return r;
-	if (!d->again)
+	own_news = counts_minus(&own, &li->parent->own);
+	hidden_settle(d, li, &own_news, &after);
+	if (!d->again && !li->off)
 		forget_unseen(d->l, li->parent, serial);
 	r = settle_own(d, li->parent, &own, li->rest);
 	return r == 0 ? settle_children(d, li) : r;
@@ -337,11 +349,12 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 		   bool final)
 {
 	struct deltas rest = counts_minus(total, &a->reported);
-	struct listing li = { .d = d, .parent = a, .dir = dir, .rest = &rest };
+	struct listing li = { .d = d, .parent = a, .dir = dir, .total = total, .rest = &rest };
 	const struct level level = { .a = a, .dir = dir, .up = d->level };
 	bool outer_again = d->again;
 	int r = 0;
 
+	a->returned = false;
 	if (!deltas_any_positive(&rest)) {
 		a->looked_ns = d->now_ns;
 		return 0;
@@ -350,6 +363,8 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 	d->again = false;
 	if (rest.n[EVENT_KILL] > 0)
 		r = look_at_group(d, dir);
+	if (r == 0 && a->lumped)
+		r = baseline_split(d, a, dir);
 	if (r == 0)
 		r = settle_all(d, &li);
 	news_free(li.news);
@@ -357,7 +372,7 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 	if (r == 0 && !d->again && deltas_any_positive(&rest)) {
 		if (final)
 			r = descent_rest(d, a, &rest,
-					 &(struct ledger_report){ .unplaced = li.blind });
+					 &(struct ledger_report){ .unplaced = li.blind || li.off });
 		else
 			keep_rest(d, a);
 	}

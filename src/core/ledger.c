@@ -9,8 +9,6 @@
 #include "base/fd.h"
 #include "core/ledger_impl.h"
 
-#define DEAD_SUM_TRIES 5
-
 struct ledger *ledger_new(const struct tree_ops *ops, ledger_report_fn report, void *ctx)
 {
 	struct ledger *l = calloc(1, sizeof(*l));
@@ -38,12 +36,9 @@ struct ledger *ledger_free(struct ledger *l)
 	return NULL;
 }
 
-/* What the ledger's callers are told about a TREE_E_*. */
-static int result(const struct descent *d, int r)
+int ledger_result(int r)
 {
 	switch (r) {
-	case 0:
-		return d->again ? LEDGER_E_AGAIN : 0;
 	case TREE_E_GONE:
 		return LEDGER_E_GONE;
 	case TREE_E_BUSY:
@@ -54,6 +49,11 @@ static int result(const struct descent *d, int r)
 	default:
 		return r;
 	}
+}
+
+static int result(const struct descent *d, int r)
+{
+	return r == 0 && d->again ? LEDGER_E_AGAIN : ledger_result(r);
 }
 
 int ledger_read_top(struct ledger *l, const struct account *top, struct reading *ret)
@@ -272,73 +272,4 @@ void ledger_balance(const struct ledger *l, struct balance *sum)
 	HASH_ITER (hh, l->accounts.by_key, a, tmp)
 		for (unsigned k = 0; a->top && k < COUNTED_KINDS; k++)
 			sum->kind[k].counted += proven_total(a, k) - a->top->base.n[k];
-}
-
-struct dead_sum {
-	const struct tree_ops *ops;
-	void *ctx;
-	int dir;
-	struct deltas *sum;
-};
-
-static int dead_sum_child(void *arg, const char *name, uint64_t id)
-{
-	static const struct counts nothing = { 0 };
-	struct dead_sum *s = arg;
-	struct reading rd;
-	struct deltas living;
-	int r;
-
-	(void)id;
-	r = s->ops->read(s->ctx, s->dir, name, &rd);
-	if (r == TREE_E_GONE)
-		return 0;
-	if (r != 0)
-		return r;
-	living = counts_minus(&rd.counts, &nothing);
-	deltas_subtract(s->sum, &living);
-	return 0;
-}
-
-static int read_parent(const struct tree_ops *ops, void *ctx, int dir,
-		       int (*parent)(void *ctx, struct counts *ret), struct counts *ret)
-{
-	struct reading rd;
-	int r;
-
-	if (parent)
-		return parent(ctx, ret);
-	r = ops->read(ctx, dir, NULL, &rd);
-	if (r == 0)
-		*ret = rd.counts;
-	return r;
-}
-
-int ledger_dead_sum(const struct tree_ops *ops, void *ctx, int dir,
-		    int (*parent)(void *ctx, struct counts *ret), struct deltas *ret)
-{
-	const struct descent nothing_again = { 0 };
-
-	for (unsigned i = 0; i < DEAD_SUM_TRIES; i++) {
-		struct counts before = { 0 }, after = { 0 }, own = { 0 };
-		struct deltas sum;
-		struct dead_sum s = { .ops = ops, .ctx = ctx, .dir = dir, .sum = &sum };
-		int r;
-
-		r = read_parent(ops, ctx, dir, parent, &before);
-		if (r == 0 && !parent)
-			r = ops->read_local(ctx, dir, &own);
-		sum = counts_minus(&before, &own);
-		if (r == 0)
-			r = ops->list(ctx, dir, dead_sum_child, &s);
-		if (r == 0)
-			r = read_parent(ops, ctx, dir, parent, &after);
-		if (r != 0)
-			return result(&nothing_again, r);
-		if (counts_equal(&before, &after)) {
-			*ret = sum;
-			return 0;
-		}
-	}
-	return LEDGER_E_AGAIN;
 }

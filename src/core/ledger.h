@@ -41,6 +41,7 @@ enum {
 	TREE_E_GONE = 1, /* removed, or without memory files (any more) */
 	TREE_E_BUSY,   /* not now: out of descriptors or memory. Nothing is lost by trying later. */
 	TREE_E_DENIED, /* exists, but may not be read */
+	TREE_E_OFF, /* only of tree_read_child(): its parent gives no memory files to its children */
 };
 
 typedef int (*tree_each_fn)(void *arg, const char *name, uint64_t id);
@@ -58,6 +59,8 @@ struct tree_ops {
 	int (*read_local)(void *ctx, int dir, struct counts *ret);
 	/* memory.oom.group of @dir; asked only where no_group_count. */
 	int (*is_group)(void *ctx, int dir, bool *ret);
+	/* Whether children of @dir have memory files, as its cgroup.subtree_control says. */
+	int (*gives_memory)(void *ctx, int dir, bool *ret);
 	/* Calls @each for every child directory; ends early with what @each returns, if not 0. */
 	int (*list)(void *ctx, int dir, tree_each_fn each, void *arg);
 };
@@ -140,15 +143,22 @@ int ledger_top_close(struct ledger *l, struct account *top, const struct counts 
 /* Adds the balance of all tops, open and closed, to @sum: counted, reported, recounts. */
 void ledger_balance(const struct ledger *l, struct balance *sum);
 
+struct ledger_dead {
+	int dir;
+	/* The counter of @dir, if that call is to say (the root has none); its own events are then 0. */
+	int (*parent)(void *ctx, struct counts *ret);
+	uint64_t
+		except_id; /* this child counts as removed if it has no memory files; 0: none does */
+};
+
 /*
- * What the removed children of @dir counted in all: its counter less its own events less those of
- * its living children. Stored when the counter stood still while they were read; LEDGER_E_AGAIN if
- * it did not within 5 tries. With @parent the counter of @dir is what that call says (the root has
- * no memory.events) and its own events count as 0. Returns 0, LEDGER_E_GONE, LEDGER_E_AGAIN or a
- * negated errno: -EACCES if a child may not be read.
+ * What the removed children of a directory counted in all: its counter less its own events less
+ * those of its living children. Stored when the counter stood still while they were read;
+ * LEDGER_E_AGAIN if it did not within 5 tries. Returns 0, LEDGER_E_GONE, LEDGER_E_AGAIN or a negated
+ * errno: -EACCES if a child may not be read, or lives without memory files.
  */
-int ledger_dead_sum(const struct tree_ops *ops, void *ctx, int dir,
-		    int (*parent)(void *ctx, struct counts *ret), struct deltas *ret);
+int ledger_dead_sum(const struct tree_ops *ops, void *ctx, const struct ledger_dead *of,
+		    struct deltas *ret);
 
 /* About an account */
 const struct account *account_parent(const struct account *a);

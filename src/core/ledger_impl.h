@@ -31,6 +31,27 @@ struct descent {
 	struct recount_hints hints;
 };
 
+/* A child with news, found by a listing. */
+struct news {
+	struct account *account;
+	struct counts total;
+	bool later; /* it could not be told what of it is news: another walk has to */
+	struct news *next;
+};
+
+struct listing {
+	struct descent *d;
+	struct account *parent;
+	int dir;
+	const struct counts *total; /* the parent's counter, read before */
+	struct deltas *rest;        /* what the children seen so far do not explain */
+	bool blind;                 /* a child may not be read */
+	bool off;                   /* a child has no memory files */
+	struct news *news;
+};
+
+/* What the ledger's callers are told about a TREE_E_*. */
+int ledger_result(int r);
 /* Reads a top's own memory.events. Returns 0, TREE_E_*, or a negated errno. */
 int ledger_read_top(struct ledger *l, const struct account *top, struct reading *ret);
 /*
@@ -38,6 +59,20 @@ int ledger_read_top(struct ledger *l, const struct account *top, struct reading 
  * Returns 0, TREE_E_* or a negated errno; then nothing but @a and the accounts below it has changed.
  */
 int baseline_take(struct descent *d, struct account *a, int dir);
+/*
+ * The same for @c, child of @dir, with counters at @counts, whatever of them was told before. If it
+ * may not be looked into now, it stays lumped.
+ */
+void baseline_take_child(struct descent *d, struct account *c, int dir,
+			 const struct counts *counts);
+/* Finds out the parts of @a's account, which is lumped. Returns 0, TREE_E_* or a negated errno. */
+int baseline_split(struct descent *d, struct account *a, int dir);
+/*
+ * memory.events of child @name of @dir, as tree_ops.read; but TREE_E_GONE says that it is gone, and
+ * TREE_E_OFF that it may live on without.
+ */
+int tree_read_child(const struct tree_ops *ops, void *ctx, int dir, const char *name,
+		    struct reading *ret);
 /*
  * Reports what is new at and below @a, whose counters stand at @total. @final: a rest is reported
  * now; else it is kept for a second look. Returns 0, TREE_E_* if @a itself could not be looked into,
@@ -60,3 +95,9 @@ int descent_rest(struct descent *d, struct account *a, const struct deltas *rest
 int descent_report(struct descent *d, struct account *a, const struct ledger_report *what);
 /* TREE_E_GONE is no trouble, TREE_E_BUSY marks @d for another walk; anything else is returned. */
 int descent_trouble(struct descent *d, int r);
+/*
+ * Sorts out what of the claims in @li is no news since it comes from children that were hidden: see
+ * hidden.c. @own_news: what the parent itself claims; @after: its counter, read after the listing.
+ */
+void hidden_settle(struct descent *d, struct listing *li, const struct deltas *own_news,
+		   const struct counts *after);

@@ -45,37 +45,50 @@ static int root_list(void *ctx, int dir, tree_each_fn each, void *arg)
 	return v2_tree_ops.list(&v2->whole, dir, each, arg);
 }
 
+static int root_gives_memory(void *ctx, int dir, bool *ret)
+{
+	struct v2_source *v2 = ctx;
+
+	return v2_tree_ops.gives_memory(&v2->whole, dir, ret);
+}
+
 /* The tree below the root, whose own counter is vmstat's. */
 static const struct tree_ops root_ops = {
 	.read = root_children,
+	.gives_memory = root_gives_memory,
 	.list = root_list,
 };
 
 static int dead_sum(struct top *t, struct deltas *ret)
 {
 	struct v2_source *v2 = v2_of_top(t);
+	struct ledger_dead of = { .except_id = t->id };
 	_cleanup_close_ int dir = -1;
 	int r;
 
 	r = v2_tree_open(v2->s.host->v2.root_fd, t->parent, 0, &dir);
 	if (r != 0)
 		return r;
-	if (t->guard.root)
-		return ledger_dead_sum(&root_ops, v2, dir, read_vmstat, ret);
-	return ledger_dead_sum(&v2_tree_ops, &v2->whole, dir, NULL, ret);
+	of.dir = dir;
+	if (!t->guard.root)
+		return ledger_dead_sum(&v2_tree_ops, &v2->whole, &of, ret);
+	of.parent = read_vmstat;
+	return ledger_dead_sum(&root_ops, v2, &of, ret);
 }
 
 /* What the removed children of a flat top had counted before the watch. */
 static int dead_below(struct top *t, struct deltas *ret)
 {
 	struct v2_source *v2 = v2_of_top(t);
+	struct ledger_dead of = { 0 };
 	_cleanup_close_ int dir = -1;
 	int r;
 
 	r = v2_tree_open(v2->s.host->v2.root_fd, t->path, t->id, &dir);
 	if (r != 0)
 		return r;
-	return ledger_dead_sum(&v2_tree_ops, &v2->whole, dir, NULL, ret);
+	of.dir = dir;
+	return ledger_dead_sum(&v2_tree_ops, &v2->whole, &of, ret);
 }
 
 static bool still_alive(const struct top *t)

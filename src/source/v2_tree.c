@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/flat_keyed.h"
+#include "base/text_file.h"
 
 #define EVENTS_TEXT_MAX 1024 /* today's kernels print under 200 bytes; new keys may come */
 #define LIST_BUFFER 32768
@@ -224,6 +225,37 @@ static int tree_is_group(void *ctx, int dir, bool *ret)
 	return 0;
 }
 
+/* TODO-MERGE words_have */
+static bool has_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *at = text; *at; at += strspn(at, " \n")) {
+		size_t len = strcspn(at, " \n");
+
+		if (len == n && strncmp(at, word, n) == 0)
+			return true;
+		at += len;
+	}
+	return false;
+}
+
+static int tree_gives_memory(void *ctx, int dir, bool *ret)
+{
+	_cleanup_close_ int own = -1;
+	_cleanup_free_ char *text = NULL;
+	int fd = -1;
+	int r;
+
+	r = resolve_dir(ctx, dir, &fd, &own);
+	if (r == 0)
+		r = text_file_read(fd, "cgroup.subtree_control", EVENTS_TEXT_MAX, &text, NULL);
+	if (r != 0)
+		return r < 0 ? v2_tree_trouble(-r) : r;
+	*ret = has_word(text, "memory");
+	return 0;
+}
+
 static bool is_dots(const char *name)
 {
 	return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
@@ -280,5 +312,6 @@ const struct tree_ops v2_tree_ops = {
 	.read = tree_read,
 	.read_local = tree_read_local,
 	.is_group = tree_is_group,
+	.gives_memory = tree_gives_memory,
 	.list = tree_list,
 };

@@ -160,7 +160,7 @@ static enum part part_of(const struct sim_css *css, const struct sim_css *at)
 		child = child->parent;
 	if (!child)
 		return PART_OUTSIDE;
-	if (!child->alive)
+	if (!child->alive || child->doubtful)
 		return PART_DEAD;
 	return child->dir->denied == SIM_ALLOWED ? PART_LIVING : PART_DENIED;
 }
@@ -191,6 +191,14 @@ static int64_t room_at(struct oracle *o, const struct sim_css *at, unsigned kind
 	return room;
 }
 
+bool oracle_doubtful(const struct sim_css *css)
+{
+	for (; css; css = css->parent)
+		if (css->doubtful)
+			return true;
+	return false;
+}
+
 static bool well_described(struct oracle *o, const struct sim_css *css,
 			   const struct ledger_report *report)
 {
@@ -215,13 +223,10 @@ bool oracle_report(struct oracle *o, struct watch *w, const struct ledger_report
 		   bool closing)
 {
 	unsigned kind = report->kind;
-	const struct sim_css *css = NULL;
+	const struct sim_css *css = sim_by_key(o->sim, report->at->key);
 	struct tally *t;
 
 	grow(o);
-	for (unsigned i = o->n; i > 0 && !css; i--)
-		if (o->sim->css[i - 1]->key == report->at->key)
-			css = o->sim->css[i - 1];
 	if (!css || !well_described(o, css, report))
 		return false;
 	t = oracle_tally(o, css);
@@ -229,7 +234,7 @@ bool oracle_report(struct oracle *o, struct watch *w, const struct ledger_report
 	if (report->removed || report->unplaced) {
 		int64_t room = room_at(o, css, kind, report->unplaced, closing);
 
-		if (room < (int64_t)report->count_max)
+		if (!oracle_doubtful(css) && room < (int64_t)report->count_max)
 			return wrong(o, css, kind,
 				     report->removed ? "told as removed, never happened there"
 						     : "told as unplaced, never happened there",
@@ -237,7 +242,8 @@ bool oracle_report(struct oracle *o, struct watch *w, const struct ledger_report
 		(report->removed ? &t->removed : &t->unplaced)->n[kind] += report->count_max;
 	} else {
 		t->placed.n[kind] += report->count_max;
-		if (t->placed.n[kind] > css->local.n[kind] - t->lo.n[kind] + t->extra.n[kind])
+		if (!oracle_doubtful(css) &&
+		    t->placed.n[kind] > css->local.n[kind] - t->lo.n[kind] + t->extra.n[kind])
 			return wrong(o, css, kind, "more told than happened", t->placed.n[kind],
 				     css->local.n[kind] - t->lo.n[kind]);
 	}
@@ -271,7 +277,8 @@ static bool subtrees_balance(struct oracle *o, struct subtree *sums)
 		const struct sim_css *css = o->sim->css[i - 1];
 		const struct tally *t = &o->tallies[i - 1];
 		struct subtree *s = &sums[i - 1];
-		bool judge = css->alive && !denied(css) && oracle_owner(o, css);
+		bool judge =
+			css->alive && !denied(css) && !oracle_doubtful(css) && oracle_owner(o, css);
 
 		for (unsigned k = 0; k < COUNTED_KINDS; k++) {
 			s->least.n[k] += css->local.n[k] - t->hi.n[k];
@@ -300,7 +307,7 @@ bool oracle_living_placed(struct oracle *o, const struct watch *w)
 		const struct sim_css *css = o->sim->css[i];
 		const struct tally *t = &o->tallies[i];
 
-		if (!css->alive || denied(css) || !sim_below(css, w->css))
+		if (!css->alive || denied(css) || oracle_doubtful(css) || !sim_below(css, w->css))
 			continue;
 		for (unsigned k = 0; k < COUNTED_KINDS; k++)
 			if (t->placed.n[k] < css->local.n[k] - t->hi.n[k])

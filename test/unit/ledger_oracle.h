@@ -13,6 +13,9 @@
  *   removed   never more than happened in children of the named one that are gone, and was not told
  *   unplaced  likewise, or in what may not be read
  *   at rest   what was told at and below each living cgroup is what happened at and below it
+ *
+ * Memory that was switched off and on comes back with counters of which nobody can tell whether it
+ * was hidden or begun anew: there only the sum at and below the parents is judged.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +26,7 @@
 struct watch {
 	struct account *account;
 	struct sim_css *css;
+	uint64_t key; /* the css under another one is not what was watched, as far as can be told */
 	int handle;
 	struct counts base; /* its account when it was added */
 	struct counts told;
@@ -31,7 +35,7 @@ struct watch {
 	/* What removed children of its parent had counted, to know its own last counter one day. */
 	bool guarded;
 	struct deltas dead;
-	unsigned deaths;
+	unsigned changes;
 };
 
 struct tally {
@@ -59,6 +63,9 @@ void oracle_done(struct oracle *o);
 struct tally *oracle_tally(struct oracle *o, const struct sim_css *css);
 /* The watch that @css lies in, or NULL. */
 struct watch *oracle_owner(struct oracle *o, const struct sim_css *css);
+
+/* Nobody can tell what it counted: its memory was switched off and on, or that above it. */
+bool oracle_doubtful(const struct sim_css *css);
 
 /* Around ledger_top_add(). */
 void oracle_window_open(struct oracle *o, const struct sim_css *top);

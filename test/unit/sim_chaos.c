@@ -160,7 +160,7 @@ static void remake(struct chaos *c)
 		begin(c, d->css);
 }
 
-/* A charge can still fail in a cgroup that is gone, as long as pages of it are. */
+/* A charge can still fail in a cgroup that is gone, as long as pages of it are; or that is hidden. */
 static void ghost(struct chaos *c)
 {
 	struct sim_css *css;
@@ -171,7 +171,8 @@ static void ghost(struct chaos *c)
 	css = c->sim->css[chaos_below(c, c->sim->n_css)];
 	w = oracle_owner(c->oracle, css);
 	if (w && !css->alive && w->css->alive)
-		count_event(c, css, EVENT_OOM, 1);
+		count_event(c, css,
+			    css->dir->hidden && chaos_chance(c, 128) ? EVENT_KILL : EVENT_OOM, 1);
 }
 
 static void script(struct killer *k, struct sim_css *css, enum event_kind kind, bool recount)
@@ -211,9 +212,13 @@ static void group_kill(struct chaos *c)
 		members[n++] = members[i];
 		members[i] = NULL;
 	}
-	for (unsigned i = 0; i < n; i++)
-		script(k, members[i] ? members[i] : victim, EVENT_KILL, !members[i]);
 	k->seen = oracle_owner(c->oracle, group);
+	for (unsigned i = 0; i < n; i++) {
+		script(k, members[i] ? members[i] : victim, EVENT_KILL, !members[i]);
+		/* What is known in sum only may hide the group kill that a recount came of. */
+		if (oracle_doubtful(members[i] ? members[i] : victim))
+			k->seen = NULL;
+	}
 	if (c->oracle->window || c->sim->no_group_count)
 		k->seen = NULL;
 }
@@ -252,6 +257,20 @@ void chaos_land(struct chaos *c)
 	sim_land(c->sim);
 }
 
+static void switch_memory(struct chaos *c)
+{
+	struct sim_dir *d = pick_dir(c);
+
+	if (chaos_chance(c, c->temper.hide) && sim_hide(c->sim, d)) {
+		c->actions++;
+		c->hidden++;
+	} else if (chaos_chance(c, c->temper.control) &&
+		   sim_control(c->sim, d, chaos_chance(c, 160))) {
+		c->actions++;
+		c->switched++;
+	}
+}
+
 void chaos_act(struct chaos *c)
 {
 	const struct temper *t = &c->temper;
@@ -268,11 +287,7 @@ void chaos_act(struct chaos *c)
 	} else if (w < t->step + 37) {
 		killer_step(c);
 	} else if (w < t->step + 43) {
-		if (chaos_chance(c, t->control) &&
-		    sim_control(c->sim, pick_dir(c), chaos_chance(c, 160))) {
-			c->actions++;
-			c->switched++;
-		}
+		switch_memory(c);
 	} else if (w < t->step + 44) {
 		if (chaos_chance(c, t->ghost))
 			ghost(c);
@@ -299,6 +314,7 @@ void chaos_init(struct chaos *c, uint64_t seed, struct sim_kernel *sim, struct o
 	t->step = 20 + chaos_below(c, 200);
 	t->churn = 4 + chaos_below(c, 60);
 	t->control = chaos_chance(c, 128) ? chaos_below(c, 256) : 0;
+	t->hide = t->control > 0 && chaos_chance(c, 128) ? chaos_below(c, 256) : 0;
 	t->group = chaos_chance(c, 128) ? chaos_below(c, 200) : 0;
 	t->denied = chaos_chance(c, 64) ? chaos_below(c, 24) : 0;
 	t->burst = rare[chaos_below(c, 4)];
@@ -306,6 +322,7 @@ void chaos_init(struct chaos *c, uint64_t seed, struct sim_kernel *sim, struct o
 	t->names = 1 + chaos_below(c, 8);
 	sim->no_group_count = chaos_chance(c, 64);
 	sim->lazy_keys = chaos_chance(c, 128);
+	sim->list_twice = chaos_chance(c, 128);
 	sim->dead_list_empty = chaos_chance(c, 128);
 	sim->list_batch = chaos_chance(c, 128) ? 1 : 1 + chaos_below(c, 60);
 }

@@ -4,7 +4,7 @@
  * Random things that happen in a simulated kernel
  *
  * Events that are counted step by step, several at once; cgroups made, killed, removed and made anew
- * under the same name; the memory controller switched off and on; group kills; a limit hit above and
+ * under the same name; the memory controller switched off and on, or hidden; group kills; a limit hit above and
  * the victim below; bursts of ooms; charges that fail in a cgroup that is gone already. The temper
  * says how much of each. Everything follows from the seed.
  */
@@ -18,7 +18,7 @@ struct temper {
 	unsigned live_max, depth_max;
 	unsigned step;  /* weight of moving an event on */
 	unsigned churn; /* weight of cgroups made and removed */
-	unsigned control, group, denied, burst, ghost;
+	unsigned control, hide, group, denied, burst, ghost;
 	unsigned names; /* few names: many that are made anew */
 };
 
@@ -43,7 +43,7 @@ struct chaos {
 	struct killer killer;
 	/* What has happened */
 	uint64_t actions;
-	uint64_t events, made, removed, switched, recounts;
+	uint64_t events, made, removed, switched, hidden, recounts;
 };
 
 /* Chooses a temper, and a kind of kernel. */

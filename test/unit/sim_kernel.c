@@ -15,8 +15,27 @@ static void *must(void *p)
 	return p;
 }
 
-static void css_on(struct sim_kernel *s, struct sim_dir *dir)
+static void give_key(struct sim_kernel *s, struct sim_css *css)
 {
+	uint64_t n = s->next_id + 1;
+
+	if (n > s->n_keys) {
+		s->by_key = must(reallocarray(s->by_key, 2 * n, sizeof(struct sim_css *)));
+		memset(s->by_key + s->n_keys, 0, (2 * n - s->n_keys) * sizeof(struct sim_css *));
+		s->n_keys = 2 * n;
+	}
+	css->key = s->next_id++;
+	s->by_key[css->key] = css;
+}
+
+struct sim_css *sim_by_key(const struct sim_kernel *s, uint64_t key)
+{
+	return key < s->n_keys ? s->by_key[key] : NULL;
+}
+
+static void css_new(struct sim_kernel *s, struct sim_dir *dir)
+{
+	const struct sim_dir *parent = dir->parent;
 	struct sim_css *css = must(calloc(1, sizeof(*css)));
 
 	if (s->n_css == s->max_css) {
@@ -24,19 +43,42 @@ static void css_on(struct sim_kernel *s, struct sim_dir *dir)
 		s->css = must(realloc(s->css, s->max_css * sizeof(struct sim_css *)));
 	}
 	css->index = s->n_css;
-	css->key = s->next_id++;
+	give_key(s, css);
 	css->dir = dir;
-	css->parent = dir->parent->css;
-	css->alive = true;
+	css->parent = parent->css ? parent->css : parent->hidden;
 	s->css[s->n_css++] = css;
-	dir->css = css;
+	dir->hidden = css;
+}
+
+static struct sim_css *css_show(struct sim_kernel *s, struct sim_dir *dir)
+{
+	if (dir->hidden)
+		give_key(s, dir->hidden);
+	else
+		css_new(s, dir);
+	dir->css = dir->hidden;
+	dir->hidden = NULL;
+	dir->css->alive = true;
+	dir->parent->changes++;
+	return dir->css;
+}
+
+static void css_hide(struct sim_dir *dir)
+{
+	if (!dir->css)
+		return;
+	dir->css->alive = false;
+	dir->hidden = dir->css;
+	dir->css = NULL;
+	dir->parent->changes++;
 }
 
 static void css_off(struct sim_dir *dir)
 {
+	dir->parent->changes += dir->css != NULL;
 	if (dir->css)
 		dir->css->alive = false;
-	dir->css = NULL;
+	dir->css = dir->hidden = NULL;
 }
 
 /* kernfs keeps children by a hash of the name, and lists them in that order. */
@@ -77,7 +119,7 @@ struct sim_kernel *sim_new(void)
 	s->next_id = 1;
 	s->list_batch = 1;
 	s->root = dir_new(s, NULL, "/");
-	s->root->control = true;
+	s->root->memory = SIM_MEMORY_ON;
 	return s;
 }
 
@@ -95,6 +137,7 @@ struct sim_kernel *sim_free(struct sim_kernel *s)
 	for (unsigned i = 0; i < s->n_css; i++)
 		free(s->css[i]);
 	free(s->css);
+	free(s->by_key);
 	free(s);
 	return NULL;
 }
@@ -117,8 +160,10 @@ struct sim_dir *sim_mkdir(struct sim_kernel *s, struct sim_dir *parent, const ch
 		return NULL;
 	d = dir_new(s, parent, name);
 	DL_INSERT_INORDER(parent->children, d, by_hash);
-	if (parent->control)
-		css_on(s, d);
+	if (parent->memory == SIM_MEMORY_ON)
+		(void)css_show(s, d);
+	else if (parent->memory == SIM_MEMORY_HIDDEN)
+		css_new(s, d);
 	return d;
 }
 
@@ -128,27 +173,45 @@ bool sim_rmdir(struct sim_kernel *s, struct sim_dir *dir)
 	if (!dir->alive || dir->children || !dir->parent)
 		return false;
 	css_off(dir);
-	dir->alive = dir->control = false;
+	dir->alive = false;
+	dir->memory = SIM_MEMORY_OFF;
 	DL_DELETE(dir->parent->children, dir);
+	return true;
+}
+
+static bool control(struct sim_kernel *s, struct sim_dir *dir, enum sim_memory to)
+{
+	struct sim_dir *d;
+
+	if (!dir->alive || !dir->parent || dir->memory == to)
+		return false;
+	if (!dir->css && (to != SIM_MEMORY_OFF || !dir->hidden))
+		return false;
+	DL_FOREACH (dir->children, d)
+		if (d->memory > to)
+			return false; /* EBUSY: children have it on for theirs */
+	dir->memory = to;
+	DL_FOREACH (dir->children, d) {
+		if (to == SIM_MEMORY_ON)
+			css_show(s, d)->doubtful = true;
+		else if (to == SIM_MEMORY_HIDDEN)
+			css_hide(d);
+		else
+			css_off(d);
+	}
 	return true;
 }
 
 bool sim_control(struct sim_kernel *s, struct sim_dir *dir, bool on)
 {
-	struct sim_dir *d;
+	return control(s, dir, on ? SIM_MEMORY_ON : SIM_MEMORY_OFF);
+}
 
-	if (!dir->alive || !dir->parent || !dir->css || dir->control == on)
+bool sim_hide(struct sim_kernel *s, struct sim_dir *dir)
+{
+	if (dir->memory != SIM_MEMORY_ON || !control(s, dir, SIM_MEMORY_HIDDEN))
 		return false;
-	DL_FOREACH (dir->children, d)
-		if (!on && d->control)
-			return false; /* EBUSY: children have it on for theirs */
-	dir->control = on;
-	DL_FOREACH (dir->children, d) {
-		if (on)
-			css_on(s, d);
-		else
-			css_off(d);
-	}
+	sim_land(s); /* kernfs waits for readers: no event takes that long to be counted */
 	return true;
 }
 
@@ -349,6 +412,20 @@ static int op_is_group(void *ctx, int dir, bool *ret)
 	return 0;
 }
 
+static int op_gives_memory(void *ctx, int dir, bool *ret)
+{
+	struct sim_kernel *s = ctx;
+	const struct sim_dir *d = handle_dir(s, dir);
+	int r = happen(s, SIM_GIVES_MEMORY, d, NULL);
+
+	if (r != 0)
+		return r;
+	if (!d->alive)
+		return TREE_E_GONE;
+	*ret = d->memory == SIM_MEMORY_ON;
+	return 0;
+}
+
 /* The next @max children after @last; those removed meanwhile keep their place in the order. */
 static unsigned next_batch(const struct sim_dir *dir, const struct sim_dir *last, unsigned max,
 			   const struct sim_dir **ret)
@@ -368,8 +445,9 @@ static int op_list(void *ctx, int dir, tree_each_fn each, void *arg)
 	const struct sim_dir *d = handle_dir(s, dir);
 	const struct sim_dir *batch[64];
 	const struct sim_dir *last = NULL;
-	unsigned max = s->list_batch < 64 ? s->list_batch : 64;
+	unsigned max = (s->list_batch < 63 ? s->list_batch : 63) + s->list_twice;
 	unsigned n;
+	bool more;
 	int r = happen(s, SIM_LIST, d, NULL);
 
 	if (r != 0)
@@ -377,7 +455,11 @@ static int op_list(void *ctx, int dir, tree_each_fn each, void *arg)
 	do {
 		if (!d->alive && !s->dead_list_empty)
 			return TREE_E_GONE;
-		n = next_batch(d, last, max, batch);
+		n = 0;
+		if (last && last->alive && s->list_twice)
+			batch[n++] = last;
+		n += next_batch(d, last, max - n, batch + n);
+		more = n == max;
 		for (unsigned i = 0; i < n; i++) {
 			last = batch[i];
 			r = happen(s, SIM_EACH, d, last->name);
@@ -386,7 +468,7 @@ static int op_list(void *ctx, int dir, tree_each_fn each, void *arg)
 			if (r != 0)
 				return r;
 		}
-	} while (n == max);
+	} while (more);
 	return 0;
 }
 
@@ -396,5 +478,6 @@ const struct tree_ops sim_tree_ops = {
 	.read = op_read,
 	.read_local = op_read_local,
 	.is_group = op_is_group,
+	.gives_memory = op_gives_memory,
 	.list = op_list,
 };

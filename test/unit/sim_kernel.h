@@ -5,7 +5,9 @@
  *
  * A directory (struct sim_dir) is what mkdir makes. Its memory life (struct sim_css) begins and ends
  * with it, or with the memory controller being switched on and off in its parent; each has a
- * memory.events file of its own, with a key of its own, and counters that start at 0.
+ * memory.events file of its own, with a key of its own, and counters that start at 0. Where another
+ * controller stays on that needs memory (io), switching off only hides: the life goes on without a
+ * file, counting, and is shown again with its old counters under a new key.
  *
  * An event is not counted at once: memcg_memory_event() adds to the local counter, then to the
  * hierarchical one, then to that of each ancestor below the root, one after the other. Here that is
@@ -29,8 +31,16 @@ struct sim_css {
 	uint64_t key;
 	struct sim_dir *dir;
 	struct sim_css *parent; /* NULL: right below the root, which has no counters */
-	bool alive;
+	bool alive;             /* and visible */
+	bool doubtful;          /* came, or came back, in a directory that had no memory files */
 	struct counts local, hier;
+};
+
+/* What cgroup.subtree_control of a directory does for its children. */
+enum sim_memory {
+	SIM_MEMORY_OFF,
+	SIM_MEMORY_HIDDEN,
+	SIM_MEMORY_ON,
 };
 
 enum sim_denied {
@@ -47,10 +57,13 @@ struct sim_dir {
 	struct sim_dir *prev, *next;
 	struct sim_dir *older; /* in sim_kernel.dirs */
 	uint32_t hash;
-	struct sim_css *css; /* NULL: no memory files here */
+	struct sim_css *css;    /* NULL: no memory files here */
+	struct sim_css *hidden; /* what it would be */
 	bool alive;
-	bool control; /* memory is on in cgroup.subtree_control */
-	bool group;   /* memory.oom.group */
+	enum sim_memory memory; /* of its children */
+	unsigned
+		changes; /* how often memory files below it came back or went, removed ones included */
+	bool group;      /* memory.oom.group */
 	enum sim_denied denied;
 };
 
@@ -68,6 +81,7 @@ enum sim_op {
 	SIM_READ_LINE, /* between two lines of memory.events */
 	SIM_READ_LOCAL,
 	SIM_IS_GROUP,
+	SIM_GIVES_MEMORY,
 	SIM_LIST,
 	SIM_EACH, /* before a name of a listing is handed on */
 };
@@ -86,6 +100,9 @@ struct sim_kernel {
 	struct sim_dir *dirs; /* all that ever were */
 	struct sim_css **css; /* likewise */
 	unsigned n_css, max_css;
+	struct sim_css *
+		*by_key; /* by each key that it ever had; NULL where an id is a directory's */
+	uint64_t n_keys;
 	struct sim_flight flights[SIM_FLIGHTS];
 	unsigned n_flights;
 	struct counts total; /* what /proc/vmstat would say: everything that has arrived */
@@ -96,6 +113,7 @@ struct sim_kernel {
 	bool no_group_count;  /* before 5.17 */
 	bool lazy_keys;       /* a key of a child is only told with a count that is not 0 */
 	bool dead_list_empty; /* a directory that was removed while open lists nothing, not ENOENT */
+	bool list_twice;      /* between two fetches a name may come again */
 	unsigned list_batch;  /* names fetched at a time, as getdents does; at least 1 */
 	/* Returns 0, or what the call is to fail with. NULL: nothing happens in between. */
 	int (*hook)(void *arg, const struct sim_call *call);
@@ -113,9 +131,13 @@ struct sim_dir *sim_mkdir(struct sim_kernel *s, struct sim_dir *parent, const ch
 bool sim_rmdir(struct sim_kernel *s, struct sim_dir *dir);
 /* Writes +memory or -memory to cgroup.subtree_control. False if the kernel would refuse. */
 bool sim_control(struct sim_kernel *s, struct sim_dir *dir, bool on);
+/* Writes -memory there, io staying on. */
+bool sim_hide(struct sim_kernel *s, struct sim_dir *dir);
 struct sim_dir *sim_child(const struct sim_dir *dir, const char *name);
 /* Its path, in a buffer that the next call overwrites. */
 const char *sim_path(const struct sim_dir *dir);
+/* What has, or once had, the key; NULL: nothing. */
+struct sim_css *sim_by_key(const struct sim_kernel *s, uint64_t key);
 /* True if @css is @top or lies below it. */
 bool sim_below(const struct sim_css *css, const struct sim_css *top);
 

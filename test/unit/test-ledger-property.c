@@ -34,7 +34,7 @@ static const uint64_t old_seeds[] = {
 /* What the runs came through: a test that never met a thing proves nothing about it. */
 struct stats {
 	uint64_t interleavings, runs;
-	uint64_t events, made, removed, switched, recounts;
+	uint64_t events, made, removed, switched, hidden, recounts;
 	uint64_t adds, joins, last_known, last_unknown, refused, faults, rests;
 	uint64_t told[3]; /* placed, removed, unplaced */
 };
@@ -113,6 +113,11 @@ static int take(void *ctx, const struct ledger_report *report)
 	return 0;
 }
 
+static bool stands(const struct watch *w)
+{
+	return w->css->alive && w->css->key == w->key;
+}
+
 /* ---- tops ---- */
 
 /* True while something that @parent's counter will show is not there yet. NULL: the root. */
@@ -126,13 +131,10 @@ static bool under_way(const struct run *r, const struct sim_css *parent)
 	return false;
 }
 
-static unsigned deaths(const struct run *r, const struct sim_css *parent)
+/* How often a memory.events came or went below @parent: the sum of the dead holds for one loss. */
+static unsigned changes(const struct run *r, const struct sim_css *parent)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < r->sim->n_css; i++)
-		n += r->sim->css[i]->parent == parent && !r->sim->css[i]->alive;
-	return n;
+	return (parent ? parent->dir : r->sim->root)->changes;
 }
 
 static int root_counts(void *ctx, struct counts *ret)
@@ -142,12 +144,15 @@ static int root_counts(void *ctx, struct counts *ret)
 }
 
 /* What removed children of @parent have counted, when nothing is on its way. */
-static bool dead_sum(struct run *r, const struct sim_css *parent, struct deltas *ret)
+static bool dead_sum(struct run *r, const struct sim_css *css, struct deltas *ret)
 {
+	const struct sim_css *parent = css->parent;
+	struct ledger_dead of = { .parent = parent ? NULL : root_counts,
+				  .except_id = css->dir->id };
 	struct sim_dir *d = parent ? parent->dir : r->sim->root;
 	struct counts truth = { 0 };
 	bool quiet = r->quiet;
-	int dir, got;
+	int got;
 
 	if (under_way(r, parent) || (parent && !parent->alive))
 		return false;
@@ -155,14 +160,14 @@ static bool dead_sum(struct run *r, const struct sim_css *parent, struct deltas 
 		for (unsigned k = 0; k < COUNTED_KINDS; k++)
 			if (r->sim->css[i]->parent == parent && !r->sim->css[i]->alive)
 				truth.n[k] += r->sim->css[i]->hier.n[k];
-	dir = sim_open(r->sim, d);
+	of.dir = sim_open(r->sim, d);
 	r->quiet = true;
 	r->calls++;
-	got = ledger_dead_sum(&sim_tree_ops, r->sim, dir, parent ? NULL : root_counts, ret);
+	got = ledger_dead_sum(&sim_tree_ops, r->sim, &of, ret);
 	r->quiet = quiet;
-	sim_close(r->sim, dir);
+	sim_close(r->sim, of.dir);
 	if (got == -EACCES)
-		return false; /* a neighbour may not be read */
+		return false; /* a neighbour may not be read, or has no memory files */
 	if (got != 0)
 		fail(r, "ledger_dead_sum", "fails on a quiet tree");
 	for (unsigned k = 0; k < COUNTED_KINDS && got == 0; k++)
@@ -173,8 +178,8 @@ static bool dead_sum(struct run *r, const struct sim_css *parent, struct deltas 
 
 static void guard(struct run *r, struct watch *w)
 {
-	w->guarded = w->css->alive && dead_sum(r, w->css->parent, &w->dead);
-	w->deaths = deaths(r, w->css->parent);
+	w->guarded = w->css->alive && dead_sum(r, w->css, &w->dead);
+	w->changes = changes(r, w->css->parent);
 }
 
 static void forget_watch(struct run *r, struct watch *w, bool forgotten)
@@ -194,8 +199,8 @@ static void end_watch(struct run *r, struct watch *w, bool lost, bool forgotten)
 {
 	struct counts last;
 	struct deltas dead;
-	bool known = lost && w->guarded && deaths(r, w->css->parent) == w->deaths + 1 &&
-		     dead_sum(r, w->css->parent, &dead);
+	bool known = lost && w->guarded && changes(r, w->css->parent) == w->changes + 1 &&
+		     dead_sum(r, w->css, &dead);
 	int got;
 
 	r->stats->last_known += known;
@@ -251,7 +256,7 @@ static void take_over(struct run *r, struct watch *w)
 			r->stats->joins++;
 			forget_watch(r, v, false);
 		} else {
-			end_watch(r, v, !v->css->alive, !v->css->alive);
+			end_watch(r, v, !stands(v), !stands(v));
 		}
 	}
 }
@@ -293,6 +298,7 @@ static void add_watch(struct run *r)
 	if (!w)
 		abort();
 	w->css = css;
+	w->key = css->key;
 	w->handle = sim_open(r->sim, css->dir);
 	if (chaos_chance(&r->chaos, 60))
 		r->quiet = true;
@@ -322,7 +328,7 @@ static enum outcome outcome(struct run *r, struct watch *w, const char *call, in
 {
 	r->calls++;
 	if (got == LEDGER_E_GONE) {
-		if (w->css->alive)
+		if (stands(w))
 			fail(r, call, "finds a living top gone");
 		end_watch(r, w, true, false);
 		return ENDED;
@@ -336,7 +342,7 @@ static enum outcome outcome(struct run *r, struct watch *w, const char *call, in
 
 static enum outcome pass(struct run *r, struct watch *w)
 {
-	bool gone = r->quiet && !w->css->alive;
+	bool gone = r->quiet && !stands(w);
 	enum outcome o =
 		outcome(r, w, "ledger_pass", ledger_pass(r->ledger, w->account, r->now_ns));
 
@@ -490,6 +496,7 @@ static void count(struct stats *stats, const struct run *r)
 	stats->made += r->chaos.made;
 	stats->removed += r->chaos.removed;
 	stats->switched += r->chaos.switched;
+	stats->hidden += r->chaos.hidden;
 	stats->recounts += r->chaos.recounts;
 }
 
@@ -533,6 +540,7 @@ static bool show(const struct stats *s)
 		{ "cgroups made", s->made },
 		{ "cgroups removed", s->removed },
 		{ "controllers switched", s->switched },
+		{ "controllers hidden", s->hidden },
 		{ "recounts", s->recounts },
 		{ "tops added", s->adds },
 		{ "tops joined", s->joins },

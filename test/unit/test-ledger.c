@@ -221,6 +221,112 @@ static void starts_anew_when_memory_was_off(void **state)
 	expect_balance(f, EVENT_KILL, 10);
 }
 
+/* With io still on, switching memory off only hides it: old counters come back under new keys. */
+static void hide_below(struct fixture *f, struct sim_dir *d)
+{
+	for (struct sim_dir *c = d->children; c; c = c->next)
+		hide_below(f, c);
+	assert_true(sim_hide(f->sim, d));
+}
+
+static void hide_b(struct fixture *f)
+{
+	hide_below(f, at(f, "/t"));
+}
+
+static void show_b(struct fixture *f)
+{
+	assert_true(sim_control(f->sim, at(f, "/t"), true));
+}
+
+static void goes_on_after_hiding(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	happen(f, "/t/b", EVENT_KILL, 5);
+	pass(f, t);
+	expect(f, "/t/b", EVENT_KILL, 5, PLACED);
+	hide_b(f);
+	happen(f, "/t", EVENT_KILL, 1);
+	pass(f, t); /* nothing of /t/b is forgotten meanwhile */
+	expect(f, "/t", EVENT_KILL, 1, PLACED);
+	show_b(f);
+	happen(f, "/t/b", EVENT_KILL, 2);
+	pass(f, t);
+	expect(f, "/t/b", EVENT_KILL, 2, PLACED);
+	settle(f, t);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 8);
+}
+
+/* What is counted in hiding is told of the parent, and not again when it can be seen. */
+static void tells_once_what_came_in_hiding(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	happen(f, "/t/b", EVENT_KILL, 5);
+	pass(f, t);
+	expect(f, "/t/b", EVENT_KILL, 5, PLACED);
+	hide_b(f);
+	sim_count(f->sim, at(f, "/t/b")->hidden, EVENT_KILL, 3);
+	sim_count(f->sim, at(f, "/t/a")->hidden, EVENT_KILL, 1); /* of it nothing was known */
+	settle(f, t);
+	expect(f, "/t", EVENT_KILL, 4, UNPLACED);
+	show_b(f);
+	happen(f, "/t", EVENT_OOM, 1);
+	settle(f, t);
+	expect(f, "/t", EVENT_OOM, 1, PLACED);
+	happen(f, "/t/b", EVENT_KILL, 1);
+	happen(f, "/t/a", EVENT_KILL, 1);
+	settle(f, t);
+	expect(f, "/t/b", EVENT_KILL, 1, PLACED);
+	expect(f, "/t/a", EVENT_KILL, 1, PLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 11);
+}
+
+/* A watch that begins while it is hidden: what was counted before stays before. */
+static void knows_what_was_hidden_at_the_baseline(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t;
+
+	happen(f, "/t/b", EVENT_KILL, 5);
+	hide_b(f);
+	t = add(f, "/t");
+	show_b(f);
+	happen(f, "/t/a", EVENT_KILL, 1);
+	settle(f, t);
+	expect_balance(f, EVENT_KILL, 1);
+	assert_int_equal(f->reports, 1);
+}
+
+/* A listing of several parts may name a child twice while others go. */
+static void counts_a_child_named_twice_once(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t;
+	struct account *b = add(f, "/t/b");
+
+	happen(f, "/t/b", EVENT_KILL, 2);
+	pass(f, b);
+	expect(f, "/t/b", EVENT_KILL, 2, PLACED);
+	happen(f, "/t/b", EVENT_KILL, 2);
+	f->sim->list_twice = true;
+	t = add(f, "/t"); /* takes the top over, with what it has not told */
+	assert_ptr_equal(account_parent(b), t);
+	happen(f, "/t/a/x", EVENT_KILL, 3);
+	short_life_of_c(f);
+	pass(f, t);
+	expect(f, "/t/b", EVENT_KILL, 2, PLACED);
+	expect(f, "/t/a/x", EVENT_KILL, 3, PLACED);
+	settle(f, t);
+	expect(f, "/t", EVENT_KILL, 2, REMOVED);
+	expect_none(f);
+}
+
 /* An event that the leaf shows and the top not yet: told early, and not once more when it arrives. */
 static void tells_what_is_on_its_way_once(void **state)
 {
@@ -265,10 +371,11 @@ static void removed_at_any_moment(void **state)
 		{ SIM_EACH, "/t", "b", remove_b, 0 },
 		{ SIM_READ, "/t", "b", remove_b, 0 },
 		{ SIM_OPEN, "/t", "b", remove_b, 0 },
+		{ SIM_READ_LOCAL, "/t/b", NULL, remove_b, 0 },
+		/* Its directory is still there: it may be only its files that are not. */
 		{ SIM_LIST, "/t", NULL, memory_off, 0 },
 		{ SIM_OPEN, "/t", "b", memory_off, 0 },
 		{ SIM_READ_LOCAL, "/t/b", NULL, memory_off, 0 },
-		{ SIM_READ_LOCAL, "/t/b", NULL, remove_b, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(triggers) / sizeof(*triggers); i++) {
@@ -283,7 +390,7 @@ static void removed_at_any_moment(void **state)
 		pass(f, t);
 		assert_null(f->trigger);
 		settle(f, t);
-		expect(f, "/t", EVENT_KILL, 1, REMOVED);
+		expect(f, "/t", EVENT_KILL, 1, triggers[i].act == memory_off ? UNPLACED : REMOVED);
 		expect_none(f);
 		expect_balance(f, EVENT_KILL, 1);
 		fixture_teardown(state);
@@ -564,6 +671,10 @@ int main(void)
 		T(keeps_what_was_told_of_the_removed),
 		T(knows_one_made_anew_by_its_key),
 		T(starts_anew_when_memory_was_off),
+		T(goes_on_after_hiding),
+		T(tells_once_what_came_in_hiding),
+		T(knows_what_was_hidden_at_the_baseline),
+		T(counts_a_child_named_twice_once),
 		T(tells_what_is_on_its_way_once),
 		cmocka_unit_test(removed_at_any_moment),
 		cmocka_unit_test(made_anew_at_any_moment),
