@@ -98,6 +98,23 @@ static void unlink_account(struct account_table *t, struct account *a)
 	account_free(a);
 }
 
+static struct account *deepest(struct account *a)
+{
+	while (a->children)
+		a = a->children;
+	return a;
+}
+
+void account_hand_over(struct account *a)
+{
+	for (struct account *at = deepest(a);; at = at->next ? deepest(at->next) : at->parent) {
+		recounts_inherit(at);
+		at->recounts = (struct recounts){ 0 };
+		if (at == a)
+			return;
+	}
+}
+
 /* Bottom-up without recursion: cgroups may be nested thousands deep. */
 void account_drop(struct account_table *t, struct account *a)
 {

@@ -76,6 +76,8 @@ void account_saw_off(struct account *a, uint64_t id);
 struct account *account_before(const struct account *a);
 /* @a, new, is what @before was, back under another key: takes over all it holds. @before is freed. */
 void account_take_over(struct account_table *t, struct account *a, struct account *before);
+/* @a is hidden, with all below it: what of their groups is still to come is its parent's now. */
+void account_hand_over(struct account *a);
 /* Puts @a among the rests to be looked at again, or takes it out; twice is once. */
 void account_rest_set(struct account_table *t, struct account *a, bool pending);
 /* Links the former top @a, with all below it, under @parent as @name (on the heap, now @a's). */

@@ -37,14 +37,36 @@ int descent_trouble(struct descent *d, int r)
 	}
 }
 
+/*
+ * How many recounts @what stands for in the balance. Several reports may allow for the recount of one
+ * group kill; it happened once.
+ */
+static uint64_t recounts_taken(struct ledger *l, const struct ledger_report *what, uint64_t untold)
+{
+	int64_t recounts = (int64_t)(what->count_max - what->count_min);
+
+	if (what->kind == EVENT_GROUP_KILL)
+		l->unbooked_groups += (int64_t)what->count_max;
+	if (l->no_group_count)
+		return (uint64_t)recounts;
+	if (recounts > l->unbooked_groups + (int64_t)untold)
+		recounts = l->unbooked_groups + (int64_t)untold;
+	if (recounts < 0)
+		recounts = 0;
+	l->unbooked_groups -= recounts;
+	return (uint64_t)recounts;
+}
+
 static void book(struct descent *d, struct account *a, const struct ledger_report *what)
 {
 	struct balance_line *line = &d->l->closed.kind[what->kind];
+	uint64_t recounts;
 
 	for (struct account *at = a; at; at = at->parent)
 		at->reported.n[what->kind] += what->count_max;
-	line->reported += what->count_min;
-	line->recounts += what->count_max - what->count_min;
+	recounts = recounts_taken(d->l, what, d->hints.untold);
+	line->reported += what->count_max - recounts;
+	line->recounts += recounts;
 	recounts_book(a, what);
 }
 
@@ -56,6 +78,7 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 	full.at = a;
 	full.now_ns = d->now_ns;
 	full.count_min = full.count_max;
+	d->hints.uncounted = d->l->no_group_count;
 	if (full.kind == EVENT_KILL)
 		full.count_min -= recounts_possible(a, &full, &d->hints);
 	r = d->l->report(d->l->ctx, &full);
@@ -201,14 +224,22 @@ static int each_child(void *arg, const char *name, uint64_t id)
 	return r == TREE_E_OFF || r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
 }
 
-/* Accounts of children that this listing did not meet: removed, or made anew under another key. */
-static void forget_unseen(struct ledger *l, struct account *a, uint32_t serial)
+/*
+ * Accounts of children that this listing did not meet: removed, or made anew under another key. Where
+ * there are children without memory files they may be hidden, and come back.
+ */
+static void let_go_unseen(struct ledger *l, const struct listing *li, uint32_t serial)
 {
 	struct account *child, *tmp;
 
-	DL_FOREACH_SAFE (a->children, child, tmp)
-		if (child->seen != serial)
+	DL_FOREACH_SAFE (li->parent->children, child, tmp) {
+		if (child->seen == serial)
+			continue;
+		if (li->off)
+			account_hand_over(child);
+		else
 			account_drop(&l->accounts, child);
+	}
 }
 
 static int enter(struct descent *d, int dir, const struct news *n)
@@ -252,6 +283,8 @@ static int settle_children(struct descent *d, struct listing *li)
 	LL_FOREACH (li->news, n) {
 		int r = n->later ? 0 : enter(d, li->dir, n);
 
+		if (r == TREE_E_GONE)
+			r = hidden_look(d, li, n->account);
 		if (r == TREE_E_GONE || r == TREE_E_DENIED) {
 			/* It cannot be asked any more: what it has not told is the parent's to explain. */
 			struct deltas untold = counts_minus(&n->account->reported, &n->total);
@@ -267,15 +300,31 @@ static int settle_children(struct descent *d, struct listing *li)
 	return 0;
 }
 
+/* Reads what @li->parent itself has counted. Less than before: it was not the return of the former one. */
+static int read_own(struct descent *d, struct listing *li, struct counts *ret)
+{
+	struct account *a = li->parent;
+	int r = d->l->ops->read_local(d->l->ctx, li->dir, ret);
+
+	for (unsigned k = 0; k < COUNTED_KINDS && r == 0; k++)
+		a->lumped |= ret->n[k] < a->own.n[k];
+	if (r == 0 && a->lumped) {
+		r = baseline_split(d, a, li->dir);
+		*ret = a->own;
+	}
+	return r;
+}
+
 /* Looks at @li->dir and all in it, then reports what of it is new. */
 static int settle_all(struct descent *d, struct listing *li)
 {
-	uint32_t serial = ++d->l->serial;
+	uint32_t serial;
 	struct deltas own_news;
 	struct counts own, after;
 	int r;
 
-	r = d->l->ops->read_local(d->l->ctx, li->dir, &own);
+	r = read_own(d, li, &own);
+	serial = ++d->l->serial;
 	if (r == 0)
 		r = d->l->ops->list(d->l->ctx, li->dir, each_child, li);
 	if (r == 0)
@@ -284,8 +333,8 @@ static int settle_all(struct descent *d, struct listing *li)
 		return r;
 	own_news = counts_minus(&own, &li->parent->own);
 	hidden_settle(d, li, &own_news, &after);
-	if (!d->again && !li->off)
-		forget_unseen(d->l, li->parent, serial);
+	if (!d->again)
+		let_go_unseen(d->l, li, serial);
 	r = settle_own(d, li->parent, &own, li->rest);
 	return r == 0 ? settle_children(d, li) : r;
 }
@@ -363,8 +412,6 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 	d->again = false;
 	if (rest.n[EVENT_KILL] > 0)
 		r = look_at_group(d, dir);
-	if (r == 0 && a->lumped)
-		r = baseline_split(d, a, dir);
 	if (r == 0)
 		r = settle_all(d, &li);
 	news_free(li.news);

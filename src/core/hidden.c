@@ -78,23 +78,47 @@ static struct account *former(const struct news *n)
 	return before;
 }
 
-/* The id in a listing may be that of a former directory of the same name: asks the directory itself. */
-static int is_its_directory(struct descent *d, const struct listing *li, const struct account *a,
-			    bool *ret)
+/* Asks the directory of child @a itself. Returns 0, TREE_E_* or a negated errno. */
+static int ask_child(struct descent *d, const struct listing *li, const struct account *a,
+		     struct reading *ret)
 {
 	const struct tree_ops *ops = d->l->ops;
-	struct reading rd;
 	int dir = -1;
 	int r = ops->open(d->l->ctx, li->dir, a->name, &dir);
 
-	*ret = false;
 	if (r == 0) {
-		r = ops->read(d->l->ctx, dir, NULL, &rd);
+		r = ops->read(d->l->ctx, dir, NULL, ret);
 		ops->close(d->l->ctx, dir);
 	}
+	return r;
+}
+
+/*
+ * The id in a listing may be that of a former directory of the same name. Returns 0, also if it is
+ * gone or may not be asked; TREE_E_BUSY or a negated errno.
+ */
+static int learn_id(struct descent *d, const struct listing *li, struct account *a)
+{
+	struct reading rd;
+	int r = ask_child(d, li, a, &rd);
+
+	if (r == 0 && rd.key == a->key)
+		a->id = rd.id;
+	return r == TREE_E_GONE || r == TREE_E_DENIED ? 0 : r;
+}
+
+int hidden_look(struct descent *d, struct listing *li, const struct account *a)
+{
+	struct reading rd;
+	int r = tree_read_child(d->l->ops, d->l->ctx, li->dir, a->name, &rd);
+
 	if (r == 0)
-		*ret = rd.key == a->key && rd.id == a->id;
-	return r == TREE_E_BUSY || r < 0 ? r : 0;
+		r = ask_child(d, li, a, &rd);
+	if (r == TREE_E_OFF)
+		li->off = true;
+	if (r == TREE_E_OFF || (r == 0 && rd.id == a->id))
+		account_saw_off(li->parent, a->id);
+	return r == TREE_E_BUSY || r < 0 ? r : TREE_E_GONE;
 }
 
 static void go_on(struct descent *d, struct listing *li, struct excess *x, struct news *n)
@@ -102,17 +126,14 @@ static void go_on(struct descent *d, struct listing *li, struct excess *x, struc
 	static const struct counts nothing = { 0 };
 	struct account *before = former(n);
 	struct deltas known;
-	bool same;
 
-	if (!before || !comes_of(&x->perhaps, &before->reported))
+	if (!before)
 		return;
-	if (is_its_directory(d, li, n->account, &same) != 0) {
-		postpone(d, li, x, n);
-	} else if (same && comes_of(&x->surely, &before->reported)) {
+	if (comes_of(&x->surely, &before->reported)) {
 		known = counts_minus(&before->reported, &nothing);
 		account_take_over(&d->l->accounts, n->account, before);
 		withdraw(li, x, &known);
-	} else if (same) {
+	} else if (comes_of(&x->perhaps, &before->reported)) {
 		postpone(d, li, x, n);
 	}
 }
@@ -142,7 +163,10 @@ void hidden_settle(struct descent *d, struct listing *li, const struct deltas *o
 	if (!deltas_any_positive(&x.perhaps))
 		return;
 	LL_FOREACH (li->news, n)
-		go_on(d, li, &x, n);
+		if (unknown(n->account) && learn_id(d, li, n->account) != 0)
+			postpone(d, li, &x, n);
+		else
+			go_on(d, li, &x, n);
 	LL_FOREACH (li->news, n)
 		leave_to_parent(d, li, &x, n);
 }

@@ -8,8 +8,9 @@ struct ledger {
 	ledger_report_fn report;
 	void *ctx;
 	struct account_table accounts;
-	uint32_t serial;     /* of the last listing */
-	bool no_group_count; /* the kernel does not count group kills */
+	uint32_t serial;         /* of the last listing */
+	bool no_group_count;     /* the kernel does not count group kills */
+	int64_t unbooked_groups; /* group kills told, less recounts in the balance */
 	struct balance
 		closed; /* `counted` of tops that are closed; `reported` and `recounts` of all */
 };
@@ -101,3 +102,9 @@ int descent_trouble(struct descent *d, int r);
  */
 void hidden_settle(struct descent *d, struct listing *li, const struct deltas *own_news,
 		   const struct counts *after);
+/*
+ * The files of @a, a child with news, went away before it could be entered: what it has not told is
+ * the parent's to explain. Finds out if it may come back with that. Returns TREE_E_GONE, TREE_E_BUSY
+ * or a negated errno.
+ */
+int hidden_look(struct descent *d, struct listing *li, const struct account *a);

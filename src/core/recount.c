@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/recount.h"
 
-#include <assert.h>
-
 #include "core/account.h"
 
 /*
@@ -26,12 +24,18 @@ static void spend(struct recent *r, uint64_t n)
 	r->n -= n < r->n ? n : r->n;
 }
 
+/* A recount follows the victim's first count, in the same cgroup: the first kill there is a true one. */
+static bool begun(const struct account *a, const struct ledger_report *report, uint64_t looked_ns)
+{
+	return report->removed || report->unplaced || recent_at(&a->recounts.kills, looked_ns) > 0;
+}
+
 /* Each group kill counts one true kill at least, and comes of one oom unless memory ran out above. */
 static uint64_t possible_uncounted(const struct account *a, const struct ledger_report *report,
 				   uint64_t looked_ns)
 {
-	bool begun = report->removed || recent_at(&a->recounts.kills, looked_ns) > 0;
-	uint64_t n = report->count_max / 2 + (report->count_max % 2 > 0 && begun);
+	uint64_t n =
+		report->count_max / 2 + (report->count_max % 2 > 0 && begun(a, report, looked_ns));
 	uint64_t ooms = 0;
 
 	for (const struct account *at = a; at; at = at->parent)
@@ -39,39 +43,66 @@ static uint64_t possible_uncounted(const struct account *a, const struct ledger_
 	return ooms > 0 && ooms < n ? ooms : n;
 }
 
+/*
+ * In cgroups that are gone, of which nobody can tell any more if they were groups: where there were
+ * more kills than ooms, a group was killed; by each oom one at most.
+ */
+static uint64_t possible_unknown(const struct account *a, const struct ledger_report *report,
+				 uint64_t looked_ns)
+{
+	uint64_t ooms = recent_at(&a->recounts.dead_ooms, looked_ns);
+	uint64_t kills = recent_at(&a->recounts.dead_kills, looked_ns) + report->count_max;
+	uint64_t more = kills > ooms ? kills - ooms : 0;
+
+	return more < ooms ? more : ooms;
+}
+
 uint64_t recounts_possible(const struct account *a, const struct ledger_report *report,
 			   const struct recount_hints *hints)
 {
 	uint64_t looked_ns = account_looked(a);
+	bool somewhere = report->removed || report->unplaced;
 	uint64_t n = hints->untold;
+	uint64_t most = report->count_max - !begun(a, report, looked_ns);
 
-	assert(a);
 	for (const struct account *at = a; at; at = at->parent)
 		n += recent_at(&at->recounts.groups, looked_ns);
-	if (report->removed || report->unplaced)
+	if (somewhere)
 		n += recent_at(&a->recounts.dead_groups, looked_ns);
 	if (n == 0 && hints->group)
 		n = possible_uncounted(a, report, looked_ns);
-	return n < report->count_max ? n : report->count_max;
+	else if (n == 0 && hints->uncounted && somewhere)
+		n = possible_unknown(a, report, looked_ns);
+	return n < most ? n : most;
 }
 
 void recounts_book(struct account *a, const struct ledger_report *report)
 {
 	const struct recent told = { report->count_max, report->now_ns + LEDGER_GROUP_NS };
+	uint64_t range = report->count_max - report->count_min;
 	uint64_t looked_ns = account_looked(a);
 	struct recounts *r = &a->recounts;
 
 	switch (report->kind) {
 	case EVENT_OOM:
 		recent_add(&r->ooms, &told, looked_ns);
+		if (report->removed || report->unplaced)
+			recent_add(&r->dead_ooms, &told, looked_ns);
 		break;
 	case EVENT_GROUP_KILL:
 		recent_add(report->removed ? &r->dead_groups : &r->groups, &told, looked_ns);
 		break;
 	default:
 		recent_add(&r->kills, &told, looked_ns);
-		spend(report->removed ? &r->dead_groups : &r->groups,
-		      report->count_max - report->count_min);
+		spend(report->removed ? &r->dead_groups : &r->groups, range);
+		if (report->removed || report->unplaced) {
+			recent_add(&r->dead_kills, &told, looked_ns);
+			/* What is more than the ooms was a group's, and has had its say. */
+			if (r->dead_kills.n > r->dead_ooms.n)
+				r->dead_kills.n = r->dead_ooms.n;
+			spend(&r->dead_ooms, range);
+			spend(&r->dead_kills, range);
+		}
 	}
 }
 

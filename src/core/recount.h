@@ -7,10 +7,12 @@
  * each member of the group, the victim included if its memory still stands. So of the kills at and
  * below a group one may be a recount, be it told before or after the group kill itself. Nothing tells
  * which one, so every report of kills that may hold it allows for it; a group that holds its
- * processes itself has spent it with its own report.
+ * processes itself has spent it with its own report. All together they are no more recounts than
+ * group kills: that is what the balance says.
  *
  * Before 5.17 group kills are not counted. Then memory.oom.group says that they are possible, and
- * the ooms how many at most.
+ * the ooms how many at most. Of cgroups that were gone before they could be asked, more kills than
+ * ooms say it.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,14 +30,16 @@ struct recounts {
 	struct recent groups; /* group kills told here */
 	struct recent
 		dead_groups; /* of children that are gone: told here, or there while they lived */
-	struct recent ooms;  /* each brought about one group kill at most */
-	struct recent kills; /* told here: one of them may be the victim's first */
+	struct recent dead_ooms, dead_kills; /* told here of children that are gone */
+	struct recent ooms;                  /* each brought about one group kill at most */
+	struct recent kills;                 /* told here: one of them may be the victim's first */
 };
 
 /* What a walk knows beyond the accounts. */
 struct recount_hints {
 	uint64_t untold; /* group kills that were counted above, and are not told yet */
-	bool group; /* group kills are not counted, and memory.oom.group is set here or above */
+	bool uncounted;  /* group kills are not counted */
+	bool group;      /* and memory.oom.group is set here or above */
 };
 
 /* How many of the kills of @report at @a may be recounts. */

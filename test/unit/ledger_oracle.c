@@ -324,6 +324,9 @@ static bool watch_balances(struct oracle *o, const struct watch *w)
 			return wrong(o, w->css, k,
 				     "told since the watch began, against the counter",
 				     w->told.n[k], w->css->hier.n[k] - w->base.n[k]);
+	if (!o->sim->no_group_count && w->recounts_told > 0 && w->css->hier.n[EVENT_GROUP_KILL] == 0)
+		return wrong(o, w->css, EVENT_KILL, "recounts without a group kill",
+			     w->recounts_told, 0);
 	if (w->recounts_told < w->recounts)
 		return wrong(o, w->css, EVENT_KILL, "more kills told than there were",
 			     w->recounts_told, w->recounts);

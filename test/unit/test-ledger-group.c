@@ -65,10 +65,10 @@ static void read_after_the_group_is_counted(void **state)
 	group_begins(f, "/t/b", "/t/b");
 	pass(f, t);
 	expect(f, "/t/b", EVENT_GROUP_KILL, 1, PLACED);
-	expect_range(f, "/t/b", 0, 1, PLACED);
+	expect(f, "/t/b", EVENT_KILL, 1, PLACED); /* the victim's first */
 	happen(f, "/t/b", EVENT_KILL, 5);
 	pass(f, t);
-	expect(f, "/t/b", EVENT_KILL, 5, PLACED);
+	expect_range(f, "/t/b", 4, 5, PLACED);
 	expect_none(f);
 }
 
@@ -77,6 +77,7 @@ static void members_in_several_cgroups(void **state)
 {
 	struct fixture *f = *state;
 	struct account *t = add(f, "/t");
+	struct balance b = { 0 };
 
 	group_begins(f, "/t/a/x", "/t/a");
 	happen(f, "/t/a/x", EVENT_KILL, 3);
@@ -89,6 +90,25 @@ static void members_in_several_cgroups(void **state)
 	expect(f, "/t/b", EVENT_KILL, 1, PLACED);
 	expect_none(f);
 	expect_balance(f, EVENT_KILL, 7);
+	ledger_balance(f->ledger, &b);
+	assert_int_equal(b.kind[EVENT_KILL].recounts, 1); /* in one of them */
+}
+
+/* Where a member died alone in its cgroup, the victim was another one. */
+static void one_member_in_each_cgroup(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t = add(f, "/t");
+
+	group_begins(f, "/t/a/x", "/t/a");
+	happen(f, "/t/a/x", EVENT_KILL, 1);
+	happen(f, "/t/a/y", EVENT_KILL, 1);
+	pass(f, t);
+	expect(f, "/t/a", EVENT_GROUP_KILL, 1, PLACED);
+	expect_range(f, "/t/a/x", 1, 2, PLACED);
+	expect(f, "/t/a/y", EVENT_KILL, 1, PLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 3);
 }
 
 /* However late the next walk is: what it finds was counted since the last one. */
@@ -327,6 +347,33 @@ static void a_removed_member_of_an_old_kernels_group(void **state)
 	expect_none(f);
 }
 
+/* Removed before memory.oom.group could be read: one oom and six kills are a group kill. */
+static void a_group_of_an_old_kernel_gone_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t;
+
+	f->sim->no_group_count = true;
+	t = add(f, "/t");
+	happen(f, "/t/b", EVENT_OOM, 1);
+	happen(f, "/t/b", EVENT_KILL, 6);
+	unmake(f, "/t/b");
+	settle(f, t);
+	expect(f, "/t", EVENT_OOM, 1, REMOVED);
+	expect_range(f, "/t", 5, 6, REMOVED);
+	/* one kill for each oom: no group */
+	for (int i = 0; i < 3; i++) {
+		make(f, "/t/c");
+		happen(f, "/t/c", EVENT_OOM, 1);
+		happen(f, "/t/c", EVENT_KILL, 1);
+		unmake(f, "/t/c");
+	}
+	settle(f, t);
+	expect(f, "/t", EVENT_OOM, 3, REMOVED);
+	expect(f, "/t", EVENT_KILL, 3, REMOVED);
+	expect_none(f);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -335,6 +382,7 @@ int main(void)
 		T(read_before_the_group_is_counted),
 		T(read_after_the_group_is_counted),
 		T(members_in_several_cgroups),
+		T(one_member_in_each_cgroup),
 		T(told_late),
 		cmocka_unit_test(over_after_a_look),
 		T(removed_in_between),
@@ -345,6 +393,7 @@ int main(void)
 		T(one_oom_is_one_group_kill),
 		T(half_may_be_recounts_without_an_oom),
 		T(a_removed_member_of_an_old_kernels_group),
+		T(a_group_of_an_old_kernel_gone_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,7 +422,12 @@ static bool settle(struct run *r, struct watch *w)
 static void check_balance(struct run *r)
 {
 	struct balance b = { 0 };
+	uint64_t recounts = 0, groups = r->sim->total.n[EVENT_GROUP_KILL];
 
+	if (groups < r->oracle.told.n[EVENT_GROUP_KILL])
+		groups = r->oracle.told.n[EVENT_GROUP_KILL];
+	for (unsigned i = 0; i < WATCHES; i++)
+		recounts += r->watches[i] ? r->watches[i]->recounts : 0;
 	ledger_balance(r->ledger, &b);
 	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
 		if (b.kind[k].counted != r->oracle.told.n[k])
@@ -430,6 +435,11 @@ static void check_balance(struct run *r)
 		if (b.kind[k].reported + b.kind[k].recounts != r->oracle.told.n[k])
 			fail(r, "balance", "reported and recounts are not what was told");
 	}
+	/* One for each group kill: for what happened, or for what a joined top told once more. */
+	if (!r->sim->no_group_count && b.kind[EVENT_KILL].recounts > groups)
+		fail(r, "balance", "has more recounts than group kills");
+	if (b.kind[EVENT_KILL].recounts < recounts)
+		fail(r, "balance", "has less recounts than there were");
 	if (balance_judge(&b, EVENT_MASK_ALL) != BALANCE_BALANCED)
 		fail(r, "balance", "is not balanced");
 }
