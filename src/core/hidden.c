@@ -41,13 +41,13 @@ static void withdraw(struct listing *li, struct excess *x, const struct deltas *
 	deltas_subtract(&x->surely, claim);
 }
 
-static void postpone(struct descent *d, struct listing *li, struct excess *x, struct news *n)
+/* The excess stays what it is: that one waits proves nothing about the others. */
+static void postpone(struct descent *d, struct listing *li, struct news *n)
 {
-	struct deltas claim = counts_minus(&n->total, &n->account->reported);
-
 	n->later = true;
 	d->again = true;
-	withdraw(li, x, &claim);
+	for (unsigned k = 0; k < COUNTED_KINDS; k++)
+		li->rest->n[k] += (int64_t)(n->total.n[k] - n->account->reported.n[k]);
 }
 
 /* Nothing of it was ever told, nor known before. */
@@ -134,7 +134,7 @@ static void go_on(struct descent *d, struct listing *li, struct excess *x, struc
 		account_take_over(&d->l->accounts, n->account, before);
 		withdraw(li, x, &known);
 	} else if (comes_of(&x->perhaps, &before->reported)) {
-		postpone(d, li, x, n);
+		postpone(d, li, n);
 	}
 }
 
@@ -150,7 +150,7 @@ static void leave_to_parent(struct descent *d, struct listing *li, struct excess
 		baseline_take_child(d, a, li->dir, &n->total);
 		withdraw(li, x, &claim);
 	} else if (deltas_any_positive(&x->perhaps)) {
-		postpone(d, li, x, n);
+		postpone(d, li, n);
 	}
 }
 
@@ -164,7 +164,7 @@ void hidden_settle(struct descent *d, struct listing *li, const struct deltas *o
 		return;
 	LL_FOREACH (li->news, n)
 		if (unknown(n->account) && learn_id(d, li, n->account) != 0)
-			postpone(d, li, &x, n);
+			postpone(d, li, n);
 		else
 			go_on(d, li, &x, n);
 	LL_FOREACH (li->news, n)
