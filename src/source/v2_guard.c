@@ -138,9 +138,9 @@ static void unproven(struct top *t, unsigned kind, uint64_t count, enum unproven
 static void judge_unknown(struct top *t)
 {
 	const struct v2_source *v2 = v2_of_top(t);
-	enum unproven_reason reason = v2->tree.flat && v2->discover_deep ? UNPROVEN_LOCALEVENTS
-				      : t->guard.root                    ? UNPROVEN_TOP_UNDER_ROOT
-									 : UNPROVEN_UNREADABLE;
+	enum unproven_reason reason = v2->s.host->v2.local_events ? UNPROVEN_LOCALEVENTS
+				      : t->guard.root             ? UNPROVEN_TOP_UNDER_ROOT
+								  : UNPROVEN_UNREADABLE;
 
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)
 		if (k != EVENT_KILL || !v2->host.on)
