@@ -100,6 +100,8 @@ void v2_guard_take(struct top *t)
 	int r;
 
 	g->refresh_ns = 0;
+	if (v2_of_top(t)->s.host->v2.local_events)
+		return; /* the parent's counter has nothing of its children's */
 	r = dead_sum(t, &dead);
 	if (r == 0 && v2_of_top(t)->tree.flat && !g->known && !g->children)
 		r = dead_below(t, &g->below);
