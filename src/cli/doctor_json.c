@@ -11,6 +11,7 @@
 #include "base/escape.h"
 #include "base/fd.h"
 #include "cli/doctor.h"
+#include "sink/json.h"
 
 static json_t *fact(enum fact f)
 {
@@ -135,10 +136,10 @@ int doctor_print_json(const struct doctor_report *r)
 			  f->release, "machine", f->machine, "memory", memory(r), "sources",
 			  sources(r), "rights", "euid", (json_int_t)f->euid, "capabilities",
 			  capabilities(f), "limits", limits(f), "vm", vm(f), "notes", notes(r));
-	_cleanup_free_ char *line = all ? json_dumps(all, JSON_COMPACT) : NULL;
+	_cleanup_free_ char *line = NULL;
+	int result = all ? json_line(all, &line) : -ENOMEM;
 
-	if (!line)
-		return -ENOMEM;
-	puts(line);
-	return 0;
+	if (result == 0)
+		puts(line);
+	return result;
 }

@@ -97,25 +97,25 @@ static json_t *evidence(unsigned bits)
 	return array;
 }
 
-/*
- * json_dumps() in jansson 2.14 leaves out a key for which its buffer cannot grow, and calls that a
- * success. json_dumpb() writes to a buffer of ours, whose size it tells beforehand.
- */
-static char *dump(const json_t *object)
+int json_line(const struct json_t *object, char **ret)
 {
+	/*
+	 * json_dumps() in jansson 2.14 leaves out a key for which its buffer cannot grow, and calls that
+	 * a success. json_dumpb() writes to a buffer of ours, whose size it tells beforehand.
+	 */
 	size_t n = json_dumpb(object, NULL, 0, JSON_COMPACT);
 	_cleanup_free_ char *text = n > 0 ? malloc(n + 1) : NULL;
 
 	if (!text || json_dumpb(object, text, n, JSON_COMPACT) != n)
-		return NULL;
+		return -ENOMEM;
 	text[n] = '\0';
-	return ptr_steal(&text);
+	*ret = ptr_steal(&text);
+	return 0;
 }
 
 int json_encode_event(const struct event *e, char **ret)
 {
 	json_t *object = json_object();
-	char *text = NULL;
 	int r = 0;
 
 	r |= put(object, "seq", count(e->seq));
@@ -132,12 +132,9 @@ int json_encode_event(const struct event *e, char **ret)
 	r |= put(object, "limit", limit(e));
 	r |= put(object, "evidence", evidence(e->evidence));
 	if (r == 0)
-		text = dump(object);
+		r = json_line(object, ret);
 	json_decref(object);
-	if (!text)
-		return -ENOMEM;
-	*ret = text;
-	return 0;
+	return r;
 }
 
 static int encode(struct line_sink *s, const struct event *e, char **ret)

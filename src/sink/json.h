@@ -9,5 +9,8 @@
 
 /* The object for @e, on the heap, without a line's end. Returns 0 or -ENOMEM. */
 int json_encode_event(const struct event *e, char **ret);
+struct json_t;
+/* Any object (jansson's) as text, on the heap, without a line's end. Returns 0 or -ENOMEM. */
+int json_line(const struct json_t *object, char **ret);
 /* A sink that writes to @fd, which is borrowed. Returns 0, -ENOMEM, or what is wrong with @fd. */
 int json_sink_open(struct sink **ret, int fd);

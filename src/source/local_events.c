@@ -28,8 +28,8 @@
 #include "base/fd.h"
 #include "base/flat_keyed.h"
 #include "core/reread.h"
-#include "source/lifewatch.h"
 #include "source/source.h"
+#include "source/tree_watch.h"
 
 #define FILE_NAME "memory.events.local"
 #define TEXT_MAX 1024 /* today's kernels print under 200 bytes; new keys may come */
@@ -66,8 +66,10 @@ struct local_cgroup {
 	struct local_cgroup *awaited_prev, *awaited_next;
 	bool lagging; /* on le->lagging */
 	struct local_cgroup *lagging_prev, *lagging_next;
-	struct lifewatch_parent life;
-	bool unwatched; /* has children, and inotify refused */
+	/* Held in one that has children: */
+	struct watched *removals;
+	struct watched *switches;
+	bool unwatched; /* inotify refused one of them */
 	struct local_cgroup *parent;
 	struct local_cgroup *children;
 	struct local_cgroup *prev, *next; /* among the parent's children */
@@ -79,8 +81,8 @@ struct local_events {
 	const struct cgroup_mount *mount;
 	uint64_t root_id;
 	struct local_cgroup *cgroups;
-	struct lifewatch lifewatch;
-	struct source_io lifewatch_io;
+	struct tree_watch *changes;
+	struct source_io changes_io;
 	int timer_fd;
 	struct source_io timer_io;
 	uint64_t armed_ns; /* what the timer is set to; UINT64_MAX: not at all */
@@ -340,21 +342,32 @@ static void verify_children(struct local_cgroup *parent, const char *name, uint6
 			verify(c, now_ns);
 }
 
-/* Watches for what happens to the children of @c. Only a lack of memory is an error. */
+static int hold(struct local_cgroup *c, enum tree_object what, struct watched **w)
+{
+	return *w ? 0 : tree_watch_hold(c->le->changes, c->dir_fd, "", what, w);
+}
+
+/*
+ * Watches for what happens to the children of @c. Only a lack of memory is an error. One that is gone
+ * has no children.
+ */
 static int life_watch(struct local_cgroup *c)
 {
-	int r = lifewatch_add(&c->le->lifewatch, &c->life, c->dir_fd);
+	int r = hold(c, TREE_CHILDREN, &c->removals);
 
+	if (r == 0)
+		r = hold(c, TREE_SWITCHES, &c->switches);
 	if (r == -ENOMEM)
 		return r;
-	c->unwatched = r < 0;
+	c->unwatched = r != 0 && r != TREE_WATCH_E_GONE;
 	set_state(c, c->state);
 	return 0;
 }
 
 static void life_unwatch(struct local_cgroup *c)
 {
-	lifewatch_remove(&c->le->lifewatch, &c->life);
+	c->removals = tree_watch_release(c->le->changes, c->removals);
+	c->switches = tree_watch_release(c->le->changes, c->switches);
 	c->unwatched = false;
 	set_state(c, c->state);
 }
@@ -382,25 +395,38 @@ static int file_ready(struct source_io *io, uint32_t events, uint64_t now_ns)
 	return 0;
 }
 
-static int lifewatch_ready(struct source_io *io, uint32_t events, uint64_t now_ns)
+static struct local_cgroup *cgroup_find(const struct local_events *le, uint64_t id)
+{
+	struct local_cgroup *c;
+
+	HASH_FIND(hh, le->cgroups, &id, sizeof(id), c);
+	return c;
+}
+
+static void changed(void *ctx, const struct tree_change *change)
+{
+	struct local_events *le = ctx;
+	uint64_t now_ns = clock_boottime_ns();
+	struct local_cgroup *c;
+
+	if (change->kind == TREE_OVERFLOW) {
+		local_events_read_all(le, now_ns);
+		return;
+	}
+	c = cgroup_find(le, change->id);
+	if (c && change->kind != TREE_CREATED)
+		verify_children(c, change->name, now_ns);
+}
+
+static int changes_ready(struct source_io *io, uint32_t events, uint64_t now_ns)
 {
 	struct local_events *le =
-		(struct local_events *)((char *)io - offsetof(struct local_events, lifewatch_io));
-	struct lifewatch_event e;
-	struct local_cgroup *c;
-	int r;
+		(struct local_events *)((char *)io - offsetof(struct local_events, changes_io));
+	int r = tree_watch_read(le->changes, changed, le);
 
 	(void)events;
-	while ((r = lifewatch_next(&le->lifewatch, &e)) > 0) {
-		if (e.kind == LIFEWATCH_OVERFLOW) {
-			for (c = le->cgroups; c; c = c->hh.next)
-				verify(c, now_ns);
-			continue;
-		}
-		c = (struct local_cgroup *)((char *)e.parent - offsetof(struct local_cgroup, life));
-		verify_children(c, e.kind == LIFEWATCH_REMOVED ? e.name : NULL, now_ns);
-	}
-	return r;
+	(void)now_ns;
+	return r == TREE_WATCH_E_MORE ? 0 : r;
 }
 
 static struct local_cgroup *first_due(const struct local_events *le, uint64_t now_ns)
@@ -458,14 +484,6 @@ void local_events_read_all(struct local_events *le, uint64_t now_ns)
 		verify(c, now_ns);
 }
 
-static struct local_cgroup *cgroup_find(const struct local_events *le, uint64_t id)
-{
-	struct local_cgroup *c;
-
-	HASH_FIND(hh, le->cgroups, &id, sizeof(id), c);
-	return c;
-}
-
 static int cgroup_new(struct local_events *le, uint64_t id, const char *name, size_t name_len,
 		      struct local_cgroup **ret)
 {
@@ -485,7 +503,6 @@ static int cgroup_new(struct local_events *le, uint64_t id, const char *name, si
 		.dir_fd = -1,
 		.name = strndup(name, name_len),
 		.reread = REREAD_INIT,
-		.life = LIFEWATCH_INIT,
 	};
 	if (c->name)
 		HASH_ADD(hh, le->cgroups, id, sizeof(c->id), c);
@@ -517,7 +534,7 @@ static void cgroup_free(struct local_cgroup *c)
 {
 	file_close(c);
 	cgroup_unlink(c);
-	c->unwatched = false;
+	life_unwatch(c);
 	set_state(c, STATE_GONE);
 	HASH_DELETE(hh, c->le->cgroups, c);
 	(void)fd_close(c->dir_fd);
@@ -715,13 +732,13 @@ static int open_fds(struct local_events *le)
 	if (fstat(le->mount->root_fd, &st) < 0)
 		return errno_neg();
 	le->root_id = st.st_ino;
-	r = lifewatch_open(&le->lifewatch);
+	r = tree_watch_open(&le->changes);
 	if (r < 0)
 		return r;
 	le->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (le->timer_fd < 0)
 		return errno_neg();
-	r = epoll_add(le, le->lifewatch.fd, &le->lifewatch_io);
+	r = epoll_add(le, tree_watch_fd(le->changes), &le->changes_io);
 	return r < 0 ? r : epoll_add(le, le->timer_fd, &le->timer_io);
 }
 
@@ -734,8 +751,8 @@ int local_events_open(struct local_events **ret, const struct local_events_args 
 		return -ENOMEM;
 	le->args = *args;
 	le->mount = &args->host->v2;
-	le->lifewatch.fd = le->timer_fd = -1;
-	le->lifewatch_io.ready = lifewatch_ready;
+	le->timer_fd = -1;
+	le->changes_io.ready = changes_ready;
 	le->timer_io.ready = timer_ready;
 	le->armed_ns = UINT64_MAX;
 	r = open_fds(le);
@@ -764,9 +781,10 @@ struct local_events *local_events_close(struct local_events *le)
 		c->parent = c->children = NULL;
 	HASH_ITER (hh, le->cgroups, c, tmp)
 		cgroup_free(c);
-	epoll_remove(le, le->lifewatch.fd);
+	if (le->changes)
+		epoll_remove(le, tree_watch_fd(le->changes));
 	epoll_remove(le, le->timer_fd);
-	lifewatch_close(&le->lifewatch);
+	tree_watch_close(le->changes);
 	(void)fd_close(le->timer_fd);
 	free(le);
 	return NULL;

@@ -2,10 +2,9 @@
 /*
  * Source: memory.events (cgroup v2)
  *
- * One descriptor waits for each top, whatever lies below it; the ledger finds the place. A watch by
- * name makes its cgroup a top, unless a top covers it already. A watch of the whole host makes a
- * top of every child of the root, as they come and go. Under memory_localevents, and for a watch on
- * one cgroup alone, a top is "flat": that cgroup and nothing below it.
+ * One descriptor waits for each top, whatever lies below it; the ledger finds the place. Under
+ * memory_localevents, and for a watch on one cgroup alone, a top is "flat": that cgroup and nothing
+ * below it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +19,6 @@
 
 #define DESCRIPTORS_RESERVED 24 /* for walks and for the program */
 #define SETTLE_ROUNDS_MAX 400
-#define RETRY_NS UINT64_C(100000000)
 
 static int probe(const struct cgroup_host *host, struct source_probe *ret)
 {
@@ -79,7 +77,7 @@ static int v2_open(struct source **ret, const struct source_args *args)
 	v2->whole.flat = false;
 	v2->descriptors_max = descriptor_budget();
 	v2->ledger = ledger_new(&v2_tree_ops, v2_report, &v2->tree);
-	r = v2->ledger ? v2_discover_open(v2) : -ENOMEM;
+	r = v2->ledger ? v2_changes_open(v2) : -ENOMEM;
 	if (r < 0) {
 		v2_close(&v2->s);
 		return r;
@@ -91,160 +89,25 @@ static int v2_open(struct source **ret, const struct source_args *args)
 static struct source *v2_close(struct source *s)
 {
 	struct v2_source *v2 = v2_from(s);
-	struct named_watch *w, *tmp;
-	struct top *t, *ttmp;
 
 	if (!s)
 		return NULL;
-	v2_mortal_free_all(v2);
-	DL_FOREACH_SAFE (v2->tops, t, ttmp)
-		v2_top_close(t);
-	LL_FOREACH_SAFE (v2->watches, w, tmp) {
-		free(w->path);
-		free(w->parent);
-		free(w);
-	}
+	v2_watch_free_all(v2); /* and with the watches all that they needed */
 	ledger_free(v2->ledger);
 	tree_watch_close(v2->changes);
 	free(v2);
 	return NULL;
 }
 
-static struct top *covering_top(struct v2_source *v2, const char *path)
-{
-	struct top *t;
-
-	DL_FOREACH (v2->tops, t)
-		if (v2_top_covers(t, path) && t->state == TOP_LIVE)
-			return t;
-	return NULL;
-}
-
-static int attach_top(struct v2_source *v2, const struct source_target *target)
-{
-	const struct v2_top_args args = { .path = target->at->path,
-					  .id = target->at->id,
-					  .named = true };
-	struct top *t = covering_top(v2, target->at->path);
-	int r;
-
-	if (t) {
-		/* Settles first: what came before is not told to the new watch. */
-		r = ledger_pass(v2->ledger, t->account, v2->now_ns);
-		return r == LEDGER_E_GONE ? -ENODEV : r > 0 ? 0 : r;
-	}
-	r = v2_top_open(v2, &args, NULL);
-	return r > 0 ? -ENODEV : r;
-}
-
-static int remember_watch(struct v2_source *v2, const struct source_target *target)
-{
-	struct named_watch *w = calloc(1, sizeof(*w));
-
-	if (!w)
-		return -ENOMEM;
-	w->cookie = target->cookie;
-	w->id = target->at->id;
-	w->path = strdup(target->at->path);
-	w->parent = v2_parent_path(target->at->path);
-	if (!w->path || !w->parent) {
-		free(w->path);
-		free(w->parent);
-		free(w);
-		return -ENOMEM;
-	}
-	(void)tree_watch_add(v2->changes, w->parent, TREE_CHILDREN);
-	LL_PREPEND(v2->watches, w);
-	return 0;
-}
-
-static int attach_host(struct v2_source *v2, const struct source_target *target)
-{
-	int r;
-
-	v2->discover_deep = v2->tree.flat;
-	v2->host_watched = true;
-	v2->host_cookie = target->cookie;
-	r = v2_discover(v2, "/", false);
-	if (r == 0)
-		v2_host_open(v2);
-	return r;
-}
-
-/* A flat top for every cgroup at and below the target. */
-static int attach_localevents(struct v2_source *v2, const struct source_target *target)
-{
-	v2->discover_deep = true;
-	return v2_discover(v2, target->at->path, false);
-}
-
-/* In a cgroup namespace the visible root has memory.events like any other cgroup. */
-static bool is_real_root(const struct source_target *target)
-{
-	return strcmp(target->at->path, "/") == 0 &&
-	       faccessat(target->at->fd, "memory.events", F_OK, 0) < 0;
-}
-
-static int v2_attach(struct source *s, const struct source_target *target)
-{
-	struct v2_source *v2 = v2_from(s);
-	int r;
-
-	if (v2->tops && target->local != v2->tree.flat && !v2->s.host->v2.local_events)
-		return -EINVAL;
-	v2->tree.flat = target->local || v2->s.host->v2.local_events;
-	v2->now_ns = clock_boottime_ns();
-	v2->gone_all |= target->gone_all;
-	if (is_real_root(target))
-		r = attach_host(v2, target);
-	else
-		r = attach_top(v2, target);
-	if (r == 0 && v2->s.host->v2.local_events && !target->local && !v2->host_watched)
-		r = attach_localevents(v2, target);
-	if (r == 0 && !is_real_root(target))
-		r = remember_watch(v2, target);
-	if (r == 0 && v2->gone_all)
-		r = v2_gone_all(v2, target->at->path);
-	return r;
-}
-
-static int v2_detach(struct source *s, uint64_t cookie)
-{
-	struct v2_source *v2 = v2_from(s);
-	struct named_watch *w, *other;
-	struct top *t, *tmp;
-
-	LL_FOREACH (v2->watches, w)
-		if (w->cookie == cookie)
-			break;
-	if (!w)
-		return v2->host_watched && v2->host_cookie == cookie ? 0 : -ENOENT;
-	LL_DELETE(v2->watches, w);
-	tree_watch_remove(v2->changes, w->parent, TREE_CHILDREN);
-	/* A top goes with the last watch in its tree. */
-	DL_FOREACH_SAFE (v2->tops, t, tmp) {
-		bool used = !t->named;
-
-		LL_FOREACH (v2->watches, other)
-			used |= v2_top_covers(t, other->path);
-		if (!used)
-			v2_top_close(t);
-	}
-	free(w->path);
-	free(w->parent);
-	free(w);
-	return 0;
-}
-
 static int v2_run(struct source *s, uint64_t now_ns)
 {
 	struct v2_source *v2 = v2_from(s);
 	struct top *t, *tmp;
-	int r = 0;
+	int r;
 
 	v2->now_ns = now_ns;
-	if (v2->rescan)
-		r = v2_rescan(v2);
+	v2_top_free_closed(v2);
+	r = v2_rescan_run(v2, now_ns);
 	DL_FOREACH_SAFE (v2->tops, t, tmp)
 		if (r == 0)
 			r = v2_top_run(t, now_ns);
@@ -263,9 +126,9 @@ static uint64_t v2_deadline(const struct source *s)
 		if (at < due)
 			due = at;
 	}
-	if (v2->rescan && v2->now_ns + RETRY_NS < due)
-		due = v2->now_ns + RETRY_NS;
-	return due;
+	if (v2->closed)
+		return 0; /* to be freed after this round */
+	return v2->rescan_ns < due ? v2->rescan_ns : due;
 }
 
 static int v2_settle(struct source *s, uint64_t now_ns)
@@ -279,6 +142,8 @@ static int v2_settle(struct source *s, uint64_t now_ns)
 	if (!v2->settling) {
 		v2->settling = true;
 		v2_host_look(v2, now_ns);
+		if (v2->rescan_ns != UINT64_MAX)
+			v2->rescan_ns = now_ns;
 	}
 	r = v2_changes_read(v2);
 	if (r == 0)
@@ -286,12 +151,14 @@ static int v2_settle(struct source *s, uint64_t now_ns)
 	DL_FOREACH_SAFE (v2->tops, t, tmp) {
 		if (r < 0)
 			return r;
-		r = v2_top_settle(t, now_ns);
+		r = v2_walk_settle(t, now_ns);
 		again |= r == SOURCE_E_AGAIN;
 	}
 	if (r < 0)
 		return r;
-	again |= v2->host.judge_ns != 0;
+	again |= v2->host.judge_ns != 0 || v2->unheard;
+	again |=
+		v2->rescan_ns <= now_ns + V2_RETRY_NS; /* but not one that a blind source repeats */
 	if (!again || ++v2->settle_rounds > SETTLE_ROUNDS_MAX)
 		return 0;
 	return SOURCE_E_AGAIN;
@@ -337,6 +204,10 @@ static const char *v2_notice(const struct source *s)
 	const struct v2_source *v2 = (const struct v2_source *)s;
 	const struct top *t;
 
+	if (v2->blind)
+		return "inotify refuses more watches (fs.inotify.max_user_watches, or /proc is "
+		       "closed to "
+		       "this process): cgroups that come and go are found within a second";
 	if (tree_watch_limited(v2->changes))
 		return "fs.inotify.max_user_watches is reached: some removals are not told";
 	DL_FOREACH (v2->tops, t)

@@ -1,25 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 /*
- * Directories of the cgroup tree under inotify
+ * Cgroup directories under inotify: children that come and go, controllers switched on and off
  *
- * Removal of a cgroup shows only in its parent directory (IN_DELETE|IN_ISDIR); its own files and
- * its own directory stay silent before 7.x. A controller that is switched on shows as IN_MODIFY of
- * the parent's cgroup.subtree_control; the files that appear give no IN_CREATE.
+ * The removal of a cgroup wakes nobody who polls its files, and before 7.x nobody who watches it or
+ * its files with inotify. Its parent directory reports IN_DELETE|IN_ISDIR. A controller that is
+ * switched on or off makes or takes files just as silently; the write that does it gives IN_MODIFY
+ * on the parent's cgroup.subtree_control. The directory is not watched for IN_MODIFY, which would
+ * report that write too, and with it every counter in it that moves while somebody holds it open.
  *
- * Watches are few (max_user_watches), so each is counted by those who need it and given back.
+ * What is watched is an inode. The kernel has one watch for each, shared by all who hold it, and
+ * given back with the last: watches are few (max_user_watches). A cgroup that is removed and made
+ * anew under its name is another inode; who held the old one holds nothing that tells any more.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 struct tree_watch;
+struct watched;
 
-enum tree_change {
-	TREE_CREATED,  /* a cgroup called `name` appeared in `dir` */
-	TREE_DELETED,  /* a cgroup called `name` was removed from `dir` */
-	TREE_CONTROL,  /* cgroup.subtree_control of `dir` was written */
-	TREE_COUNTED,  /* a counter of `dir` moved */
-	TREE_OVERFLOW, /* some changes were lost: look at everything anew */
+enum tree_change_kind {
+	TREE_CREATED,  /* a cgroup called `name` appeared in the directory */
+	TREE_DELETED,  /* a cgroup called `name` was removed from it */
+	TREE_CONTROL,  /* its cgroup.subtree_control was written */
+	TREE_COUNTED,  /* a counter of it moved */
+	TREE_OVERFLOW, /* some changes were lost: look at everything anew. Nothing else is set. */
+};
+
+/* Valid during the call. */
+struct tree_change {
+	enum tree_change_kind kind;
+	uint64_t id;      /* of the directory: its inode number */
+	const char *dir;  /* as the first who holds it called it */
+	const char *name; /* of the child */
 };
 
 /* What of a cgroup is watched. */
@@ -30,26 +43,33 @@ enum tree_object {
 	TREE_EVENTS_LOCAL, /* its memory.events.local */
 };
 
-typedef void (*tree_change_fn)(void *ctx, enum tree_change what, const char *dir, const char *name);
+/* May hold and release. */
+typedef void (*tree_change_fn)(void *ctx, const struct tree_change *change);
 
 enum {
-	TREE_WATCH_E_LIMIT = 1, /* fs.inotify.max_user_watches is reached */
-	TREE_WATCH_E_GONE,
+	TREE_WATCH_E_LIMIT =
+		1,         /* inotify refuses: max_user_watches is reached, or /proc is closed */
+	TREE_WATCH_E_GONE, /* the directory is, or the file in it */
+	TREE_WATCH_E_MORE, /* there is more to read: the descriptor is still ready */
 };
 
-/* @root_fd is borrowed. Returns 0 or a negated errno (EMFILE: max_user_instances). */
-int tree_watch_open(struct tree_watch **ret, int root_fd);
+/* Returns 0 or a negated errno (EMFILE: max_user_instances, too). */
+int tree_watch_open(struct tree_watch **ret);
+/* All that is held must have been released. */
 struct tree_watch *tree_watch_close(struct tree_watch *tw);
 /* The descriptor to poll for EPOLLIN. */
 int tree_watch_fd(const struct tree_watch *tw);
 /*
- * Watches @what of the cgroup @dir (a path from the root). Calls nest. Returns 0, TREE_WATCH_E_* or a
- * negated errno.
+ * Watches @what of the cgroup @dir, a path below @at_fd; a "/" before it is skipped, and "" is @at_fd
+ * itself. What happens after it returned is told. Returns 0 and what is held, which is the caller's
+ * to release; TREE_WATCH_E_LIMIT, TREE_WATCH_E_GONE, or a negated errno. @held is to begin as NULL; what
+ * it holds already is released, so that to hold again makes sure of the inode that is there now.
  */
-int tree_watch_add(struct tree_watch *tw, const char *dir, enum tree_object what);
-/* Takes one tree_watch_add() back. */
-void tree_watch_remove(struct tree_watch *tw, const char *dir, enum tree_object what);
-/* Reads what happened and calls @changed for each change. Returns 0 or a negated errno. */
+int tree_watch_hold(struct tree_watch *tw, int at_fd, const char *dir, enum tree_object what,
+		    struct watched **held);
+/* Takes one tree_watch_hold() back. Returns NULL. */
+struct watched *tree_watch_release(struct tree_watch *tw, struct watched *w);
+/* Tells a bounded number of changes. Returns 0, TREE_WATCH_E_MORE or a negated errno. */
 int tree_watch_read(struct tree_watch *tw, tree_change_fn changed, void *ctx);
-/* Whether a watch could not be had because of the limit. */
+/* Whether a watch was ever refused. */
 bool tree_watch_limited(const struct tree_watch *tw);

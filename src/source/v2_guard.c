@@ -113,6 +113,8 @@ void v2_guard_take(struct top *t)
 	int r;
 
 	g->refresh_ns = 0;
+	if (v2_of_top(t)->s.host->v2.local_events)
+		return; /* the parent's counter has nothing of its children's */
 	r = dead_sum(t, &dead);
 	if (r == 0 && v2_of_top(t)->tree.flat && !g->known && !g->children)
 		r = dead_below(t, &g->below);
@@ -151,9 +153,9 @@ static void unproven(struct top *t, unsigned kind, uint64_t count, enum unproven
 static void judge_unknown(struct top *t)
 {
 	const struct v2_source *v2 = v2_of_top(t);
-	enum unproven_reason reason = v2->tree.flat && v2->discover_deep ? UNPROVEN_LOCALEVENTS
-				      : t->guard.root                    ? UNPROVEN_TOP_UNDER_ROOT
-									 : UNPROVEN_UNREADABLE;
+	enum unproven_reason reason = v2->s.host->v2.local_events ? UNPROVEN_LOCALEVENTS
+				      : t->guard.root             ? UNPROVEN_TOP_UNDER_ROOT
+								  : UNPROVEN_UNREADABLE;
 
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)
 		if (k != EVENT_KILL || !v2->host.on)

@@ -58,9 +58,30 @@ int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret)
 	return r > 0 ? -ENOENT : r;
 }
 
+/* Kills told so far, by the tops and here. */
+static uint64_t told(const struct v2_source *v2)
+{
+	struct balance b = { 0 };
+
+	ledger_balance(v2->ledger, &b);
+	return b.kind[EVENT_KILL].reported + b.kind[EVENT_KILL].recounts + v2->host.told;
+}
+
 void v2_host_open(struct v2_source *v2)
 {
-	v2->host.on = v2->s.host->v2.real_root && v2_vmstat_kills(v2->s.host, &v2->host.base) == 0;
+	struct host_account *h = &v2->host;
+	uint64_t counted;
+
+	if (h->on || !v2->s.host->v2.real_root || v2_vmstat_kills(v2->s.host, &counted) < 0)
+		return;
+	h->on = true;
+	h->base = counted - told(v2); /* watches by name may have told some already */
+}
+
+void v2_host_close(struct v2_source *v2)
+{
+	v2->host.on = false;
+	v2->host.judge_ns = 0;
 }
 
 void v2_host_look(struct v2_source *v2, uint64_t now_ns)
@@ -110,7 +131,6 @@ static bool tops_quiet(const struct v2_source *v2)
 int v2_host_run(struct v2_source *v2, uint64_t now_ns)
 {
 	struct host_account *h = &v2->host;
-	struct balance b = { 0 };
 	struct top *t;
 	uint64_t known;
 	int r = 0;
@@ -126,8 +146,7 @@ int v2_host_run(struct v2_source *v2, uint64_t now_ns)
 		h->judge_ns = now_ns + LEDGER_SLOT_NS;
 		return 0;
 	}
-	ledger_balance(v2->ledger, &b);
-	known = h->base + b.kind[EVENT_KILL].reported + b.kind[EVENT_KILL].recounts + h->told;
+	known = h->base + told(v2);
 	if (h->seen > known && !h->confirmed) {
 		h->confirmed = true;
 		h->judge_ns = now_ns + HOST_LASTS_NS;
@@ -141,13 +160,11 @@ int v2_host_run(struct v2_source *v2, uint64_t now_ns)
 
 uint64_t v2_host_excess(const struct v2_source *v2)
 {
-	struct balance b = { 0 };
 	uint64_t counted, known;
 
 	if (!v2->host.on || v2_vmstat_kills(v2->s.host, &counted) < 0)
 		return 0;
-	ledger_balance(v2->ledger, &b);
-	known = b.kind[EVENT_KILL].reported + b.kind[EVENT_KILL].recounts + v2->host.told;
+	known = told(v2);
 	counted -= v2->host.base;
 	return known > counted ? known - counted : 0;
 }

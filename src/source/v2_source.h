@@ -3,10 +3,14 @@
 /*
  * Inside of the memory_events source: what its files share
  *
- *   memory_events.c  the source's calls: watches, what is due, balance
- *   v2_top.c         one watched top: wakeups, walks, losing and regaining its memory.events
+ *   memory_events.c  the source's calls: what is due, settling, balance
+ *   v2_watch.c       watches: what each needs, and what is dropped when none needs it any more
+ *   v2_top.c         the life of one watched top: opened, lost, dormant, closed
+ *   v2_walk.c        a living top: wakeups, reads, walks
  *   v2_guard.c       what a top counted in its last moment, from its parent's counter
- *   v2_discover.c    cgroups that come and go: inotify, tops of a whole host, `gone`
+ *   v2_discover.c    directories whose children become tops, or are to be told as `gone`
+ *   v2_gone.c        removals to be told
+ *   v2_changes.c     what inotify tells, and looking at everything when it did not
  *   v2_host.c        /proc/vmstat: kills that no memory.events shows
  *   v2_report.c      from the ledger's report to an event
  */
@@ -22,11 +26,14 @@
 
 /* Tops without a descriptor (too many open files) and without inotify are looked at this often. */
 #define V2_POLL_NS UINT64_C(1000000000)
+/* What could not be done for want of memory or descriptors is tried again after this time. */
+#define V2_RETRY_NS UINT64_C(100000000)
 
 enum top_state {
 	TOP_LIVE,    /* has an account */
 	TOP_LOST,    /* memory.events is gone; its last events are being settled */
 	TOP_DORMANT, /* the cgroup is there, its memory files are not */
+	TOP_CLOSED,  /* until the end of the round: epoll may have reported it already */
 };
 
 /* What is needed to know a top's last counter from its parent's: see v2_guard.c. */
@@ -42,9 +49,12 @@ struct guard {
 };
 
 struct top {
-	struct source_io io; /* first: what epoll points at */
-	int events_fd;       /* -1: none could be had */
-	bool inotified;      /* instead of a descriptor */
+	struct source_io io;        /* first: what epoll points at */
+	int events_fd;              /* -1: none could be had */
+	struct watched *counter;    /* its memory.events, instead of a descriptor */
+	struct watched *neighbours; /* its parent's children, */
+	struct watched *switches;   /* and controllers */
+	struct watched *children;   /* flat: its own */
 	unsigned number;
 	char *path;
 	char *parent;
@@ -62,7 +72,7 @@ struct top {
 	unsigned tries;
 	bool measured;
 	struct deltas dead; /* as after the removal */
-	bool removed;       /* the directory is gone, too */
+	bool mourned;       /* its removal is to be told, also if it was not named */
 	/* v2_source.settling */
 	bool settled;
 	struct top *prev, *next;
@@ -72,24 +82,35 @@ struct top {
 /* A cgroup whose removal is to be told. */
 struct mortal {
 	char *path;
-	char *parent;
+	struct watched *around; /* the parent's children */
 	uint64_t id;
 	UT_hash_handle hh; /* by path */
 };
 
-/* One watch by name. Several may lie in one top's tree. */
-struct named_watch {
+/* A directory whose children are taken in as they appear. */
+struct v2_dir {
+	char *path;
+	struct watched *children;
+	struct watched *switches;
+	UT_hash_handle hh; /* by path */
+};
+
+/* Several may lie in one top's tree. */
+struct v2_watch {
 	uint64_t cookie;
 	char *path;
-	char *parent;
+	struct watched *around; /* the parent's children */
 	uint64_t id;
-	struct named_watch *next;
+	bool host;     /* the whole of it: every child of the root is a top */
+	bool deep;     /* memory_localevents: every cgroup at and below `path` is a top */
+	bool gone_all; /* every removal below `path` is told */
+	struct v2_watch *next;
 };
 
 /* /proc/vmstat against the accounts: see v2_host.c. */
 struct host_account {
 	bool on;           /* the whole host is watched and vmstat speaks of just this host */
-	uint64_t base;     /* vmstat's oom_kill when the watch began */
+	uint64_t base;     /* vmstat's oom_kill when the watch began, less what was told by then */
 	uint64_t told;     /* kills told for "/" from the difference */
 	bool deaths;       /* a top was removed: a difference may be its last moment */
 	uint64_t seen;     /* the value being judged, */
@@ -110,14 +131,15 @@ struct v2_source {
 	unsigned next_number;
 	unsigned descriptors;     /* memory.events held open */
 	unsigned descriptors_max; /* more would starve the program of descriptors */
-	struct named_watch *watches;
+	struct top *closed;
+	struct v2_watch *watches;
+	struct v2_dir *dirs;
 	struct mortal *mortals;
-	bool gone_all;
-	bool discover_deep; /* memory_localevents: tops on every level, not only below the root */
-	uint64_t host_cookie;
-	bool host_watched;
 	struct host_account host;
-	bool rescan; /* changes were lost, or could not be taken in */
+	uint64_t
+		rescan_ns; /* changes were lost, or not taken in: look at everything then; or UINT64_MAX */
+	bool blind;   /* inotify refused something that tops depend on: a rescan every second */
+	bool unheard; /* inotify has more to tell than one round takes */
 	bool settling;
 	unsigned settle_rounds;
 	struct balance unproven; /* only `unproven`, `reasons` and `late` are used */
@@ -134,6 +156,19 @@ static inline struct v2_source *v2_of_top(const struct top *t)
 	return (struct v2_source *)t->io.source;
 }
 
+/* v2_watch.c */
+int v2_attach(struct source *s, const struct source_target *target);
+int v2_detach(struct source *s, uint64_t cookie);
+/* Ends the watches on this very cgroup. */
+void v2_watch_end(struct v2_source *v2, const char *path, uint64_t id);
+void v2_watch_free_all(struct v2_source *v2);
+/* Whether children of @dir become tops as they appear. */
+bool v2_discovers(const struct v2_source *v2, const char *dir);
+/* Whether the removal of whatever is below @dir is to be told. */
+bool v2_tells_all_gone(const struct v2_source *v2, const char *dir);
+/* @path is @top or lies below it. */
+bool v2_path_within(const char *path, const char *top);
+
 /* v2_top.c */
 struct v2_top_args {
 	const char *path;
@@ -142,20 +177,36 @@ struct v2_top_args {
 	bool fresh; /* made after the watch began */
 };
 /* Opens a top and its account. Returns 0, TREE_E_GONE (no memory files), or a negated errno. */
-int v2_top_open(struct v2_source *v2, const struct v2_top_args *args, struct top **ret);
+int v2_top_open(struct v2_source *v2, const struct v2_top_args *args);
 struct top *v2_top_close(struct top *t);
-/* Looks at the top: walks if there is news, finds out if its memory.events has gone, or come. */
+/* Frees the tops that were closed. Not within a round. */
+void v2_top_free_closed(struct v2_source *v2);
+/* Holds what tells of its neighbours, its controllers and its children. */
+void v2_top_hold(struct top *t);
+/* memory.events is gone. With it may go the cgroup, or only its memory controller. */
+void v2_top_lose(struct top *t, uint64_t now_ns);
+/* Finds out if its memory.events has gone, or come; if neither, looks if there is news. */
 int v2_top_check(struct top *t, uint64_t now_ns);
 /* Does what is due. */
 int v2_top_run(struct top *t, uint64_t now_ns);
 uint64_t v2_top_due(const struct top *t);
-/* One step of the last look. Returns 0 when settled, SOURCE_E_AGAIN or a negated errno. */
-int v2_top_settle(struct top *t, uint64_t now_ns);
 /* The top lies at or above @path. */
 bool v2_top_covers(const struct top *t, const char *path);
-struct top *v2_top_find(const struct v2_source *v2, const char *path);
+/* The top for this very cgroup; there may be an older one of the same path, being settled. */
+struct top *v2_top_find(const struct v2_source *v2, const char *path, uint64_t id);
 /* The path of the cgroup above @path, on the heap; "/" for a child of the root. NULL: no memory. */
 char *v2_parent_path(const char *path);
+
+/* v2_walk.c: of a top that is TOP_LIVE when called */
+int v2_walk_ready(struct source_io *io, uint32_t events, uint64_t now_ns);
+/* Something may not be read: whatever it counts is unproven. */
+void v2_unreadable(struct v2_source *v2);
+/* One read; a walk if there is news. */
+int v2_walk_look(struct top *t, uint64_t now_ns);
+int v2_walk_run(struct top *t, uint64_t now_ns);
+uint64_t v2_walk_due(const struct top *t);
+/* One step of the last look, in any state. Returns 0 when settled, SOURCE_E_AGAIN or a negated errno. */
+int v2_walk_settle(struct top *t, uint64_t now_ns);
 
 /* v2_guard.c */
 /* A neighbour died: the sum has to be taken anew. */
@@ -171,24 +222,46 @@ int v2_guard_measure(struct top *t);
 int v2_guard_judge(struct top *t, uint64_t now_ns);
 
 /* v2_discover.c */
-int v2_discover_open(struct v2_source *v2);
-/* Takes in what inotify has to tell. */
-int v2_changes_read(struct v2_source *v2);
 /* Makes tops of the children of @path that have memory files and are none yet. */
 int v2_discover(struct v2_source *v2, const char *path, bool fresh);
-/* The removal of the cgroup is to be told. Trouble is only remembered for the notice. */
-void v2_mortal_add(struct v2_source *v2, const char *path, uint64_t id);
-void v2_mortal_free_all(struct v2_source *v2);
-/* Tells that @path is gone and ends the watches on it. */
-int v2_gone(struct v2_source *v2, const char *path, uint64_t id, bool named);
-/* Changes were lost: looks at every top, watch and mortal. */
-int v2_rescan(struct v2_source *v2);
-/* Watches every directory at and below @path, for MONITOR_GONE_ALL. */
+/* The same for one child of @dir. */
+int v2_discover_child(struct v2_source *v2, const char *dir, const char *name, uint64_t id);
+/* Every removal at a level below @path is to be told. */
 int v2_gone_all(struct v2_source *v2, const char *path);
+void v2_dir_free(struct v2_source *v2, struct v2_dir *d);
+char *v2_join(const char *dir, const char *name);
+/* The inode number of the directory @path, 0 if there is none. */
+uint64_t v2_id_of(const struct v2_source *v2, const char *path);
+/* Holds what tops depend on; what is refused is tried again in a second, with a look at everything. */
+void v2_hold(struct v2_source *v2, const char *path, enum tree_object what, struct watched **held);
+
+/* v2_gone.c */
+/* The removal of the cgroup is to be told. Without memory or watches it is not. */
+void v2_mortal_add(struct v2_source *v2, const char *path, uint64_t id);
+void v2_mortal_free(struct v2_source *v2, struct mortal *m);
+/*
+ * Tells that this very cgroup is gone, if it is @named, watched or mortal, and ends the watches on it.
+ * Returns 0 or -ENOMEM: nothing was done.
+ */
+int v2_gone(struct v2_source *v2, const char *path, uint64_t id, bool named);
+/* The same for who had the name @path and is there no more, unless a top settles it first. */
+int v2_gone_by_name(struct v2_source *v2, const char *path);
+/* The same for all. */
+int v2_gone_rescan(struct v2_source *v2);
+
+/* v2_changes.c */
+int v2_changes_open(struct v2_source *v2);
+/* Takes in what inotify has to tell. Returns 0 or a negated errno. */
+int v2_changes_read(struct v2_source *v2);
+/* Asks for a look at everything, @in_ns from now at the latest. */
+void v2_rescan_in(struct v2_source *v2, uint64_t in_ns);
+/* Does that if it is due. */
+int v2_rescan_run(struct v2_source *v2, uint64_t now_ns);
 
 /* v2_host.c */
 int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret);
 void v2_host_open(struct v2_source *v2);
+void v2_host_close(struct v2_source *v2);
 int v2_host_run(struct v2_source *v2, uint64_t now_ns);
 uint64_t v2_host_due(const struct v2_source *v2);
 /* How many kills more were told than the host counted: none, unless we are wrong. */

@@ -8,7 +8,7 @@
  *                                     LOST ── judged, directory there ─── DORMANT
  *                                     DORMANT ── memory.events again ──── LIVE (a new account)
  *
- * A wakeup is a hint: the counter is read, and nothing new is normal.
+ * While it is LOST another top may have been opened for a new cgroup of the same path.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,6 @@
 #include "base/fd.h"
 #include "source/v2_source.h"
 
-#define EVENTS_TEXT_MAX 1024
 /* After a removal, neighbours' removals may still be on their way through inotify. */
 #define JUDGE_NS LEDGER_SLOT_NS
 
@@ -44,12 +43,12 @@ bool v2_top_covers(const struct top *t, const char *path)
 	return n == 1 || (strncmp(t->path, path, n) == 0 && path[n] == '/');
 }
 
-struct top *v2_top_find(const struct v2_source *v2, const char *path)
+struct top *v2_top_find(const struct v2_source *v2, const char *path, uint64_t id)
 {
 	struct top *t;
 
 	DL_FOREACH (v2->tops, t)
-		if (strcmp(t->path, path) == 0)
+		if (t->id == id && strcmp(t->path, path) == 0)
 			return t;
 	return NULL;
 }
@@ -63,17 +62,13 @@ static void drop_descriptor(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
 
-	if (t->inotified)
-		tree_watch_remove(v2->changes, t->path, events_object(v2));
-	t->inotified = false;
+	t->counter = tree_watch_release(v2->changes, t->counter);
 	if (t->events_fd < 0)
 		return;
 	(void)epoll_ctl(v2->s.epoll_fd, EPOLL_CTL_DEL, t->events_fd, NULL);
 	t->events_fd = fd_close(t->events_fd);
 	v2->descriptors--;
 }
-
-static int ready(struct source_io *io, uint32_t events, uint64_t now_ns);
 
 /* Opens memory.events for wakeups. Without a descriptor to spare inotify has to do, or a timer. */
 static int take_descriptor(struct top *t)
@@ -100,9 +95,9 @@ static int take_descriptor(struct top *t)
 		return 0;
 	drop_descriptor(t);
 	if (r != TREE_E_BUSY)
-		return r;
-	t->inotified = tree_watch_add(v2->changes, t->path, events_object(v2)) == 0;
-	if (!t->inotified)
+		return r == TREE_E_DENIED ? -EACCES : r;
+	if (tree_watch_hold(v2->changes, v2->s.host->v2.root_fd, t->path, events_object(v2),
+			    &t->counter) != 0)
 		t->poll_ns = clock_boottime_ns() + V2_POLL_NS;
 	return 0;
 }
@@ -124,7 +119,7 @@ static int open_account(struct top *t, bool fresh)
 		return r;
 	}
 	t->state = TOP_LIVE;
-	t->measured = t->removed = false;
+	t->measured = false;
 	t->tries = 0;
 	t->judge_ns = 0;
 	/* What was counted before the descriptor was first read raises no wakeup: look once. */
@@ -146,30 +141,20 @@ char *v2_parent_path(const char *path)
 }
 
 /* Sees children appear, for a flat top: their events are then not told from its own at its end. */
-static void watch_around(struct top *t)
+void v2_top_hold(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
 	_cleanup_close_ int dir = -1;
 	struct stat st;
 
-	(void)tree_watch_add(v2->changes, t->parent, TREE_CHILDREN);
-	(void)tree_watch_add(v2->changes, t->parent, TREE_SWITCHES);
+	v2_hold(v2, t->parent, TREE_CHILDREN, &t->neighbours);
+	v2_hold(v2, t->parent, TREE_SWITCHES, &t->switches);
 	if (!v2->tree.flat)
 		return;
-	(void)tree_watch_add(v2->changes, t->path, TREE_CHILDREN);
+	v2_hold(v2, t->path, TREE_CHILDREN, &t->children);
 	/* kernfs: a directory has two links and one more per child. */
 	if (v2_tree_open(v2->s.host->v2.root_fd, t->path, t->id, &dir) == 0 && fstat(dir, &st) == 0)
-		t->guard.children = st.st_nlink > 2;
-}
-
-static void unwatch_around(struct top *t)
-{
-	struct v2_source *v2 = v2_of_top(t);
-
-	tree_watch_remove(v2->changes, t->parent, TREE_CHILDREN);
-	tree_watch_remove(v2->changes, t->parent, TREE_SWITCHES);
-	if (v2->tree.flat)
-		tree_watch_remove(v2->changes, t->path, TREE_CHILDREN);
+		t->guard.children |= st.st_nlink > 2;
 }
 
 static struct top *top_free(struct top *t)
@@ -188,7 +173,7 @@ static struct top *top_new(struct v2_source *v2, const struct v2_top_args *args)
 
 	if (!t)
 		return NULL;
-	t->io = (struct source_io){ .source = &v2->s, .ready = ready };
+	t->io = (struct source_io){ .source = &v2->s, .ready = v2_walk_ready };
 	t->events_fd = -1;
 	t->reread = REREAD_INIT;
 	t->number = v2->next_number++;
@@ -206,13 +191,27 @@ static struct top *top_new(struct v2_source *v2, const struct v2_top_args *args)
 	return t;
 }
 
-static void top_unlink(struct top *t)
+static void top_close(struct top *t)
 {
 	struct v2_source *v2 = v2_of_top(t);
 
+	drop_descriptor(t);
+	t->neighbours = tree_watch_release(v2->changes, t->neighbours);
+	t->switches = tree_watch_release(v2->changes, t->switches);
+	t->children = tree_watch_release(v2->changes, t->children);
 	HASH_DELETE(hh, v2->by_number, t);
 	DL_DELETE(v2->tops, t);
-	top_free(t);
+	t->state = TOP_CLOSED;
+	LL_PREPEND(v2->closed, t);
+}
+
+void v2_top_free_closed(struct v2_source *v2)
+{
+	struct top *t, *tmp;
+
+	LL_FOREACH_SAFE (v2->closed, t, tmp)
+		top_free(t);
+	v2->closed = NULL;
 }
 
 /*
@@ -230,8 +229,8 @@ static void drop_covered(struct top *over)
 			continue;
 		if (t->account && account_parent(t->account))
 			t->account = NULL;
-		else if (t->account &&
-			 ledger_top_news(v2->ledger, t->account, &news) == LEDGER_E_GONE)
+		if (t->state == TOP_LOST ||
+		    (t->account && ledger_top_news(v2->ledger, t->account, &news) == LEDGER_E_GONE))
 			continue;
 		v2_top_close(t);
 	}
@@ -248,43 +247,34 @@ static bool covered(const struct top *t)
 	return false;
 }
 
-int v2_top_open(struct v2_source *v2, const struct v2_top_args *args, struct top **ret)
+int v2_top_open(struct v2_source *v2, const struct v2_top_args *args)
 {
 	struct top *t = top_new(v2, args);
 	int r;
 
 	if (!t)
 		return -ENOMEM;
-	watch_around(t); /* before counting, so that no removal falls in between */
+	v2_top_hold(t); /* before counting, so that no removal falls in between */
 	r = open_account(t, args->fresh);
 	if (r != 0) {
-		unwatch_around(t);
-		top_unlink(t);
+		top_close(t);
 		return r == LEDGER_E_AGAIN ? -EAGAIN : r;
 	}
 	drop_covered(t);
-	if (ret)
-		*ret = t;
 	return 0;
 }
 
 struct top *v2_top_close(struct top *t)
 {
-	struct v2_source *v2;
-
 	if (!t)
 		return NULL;
-	v2 = v2_of_top(t);
 	if (t->account)
-		(void)ledger_top_close(v2->ledger, t->account, NULL, clock_boottime_ns());
-	drop_descriptor(t);
-	unwatch_around(t);
-	top_unlink(t);
+		(void)ledger_top_close(v2_of_top(t)->ledger, t->account, NULL, clock_boottime_ns());
+	top_close(t);
 	return NULL;
 }
 
-/* memory.events is gone. With it may go the cgroup, or only its memory controller. */
-static void lose(struct top *t, uint64_t now_ns)
+void v2_top_lose(struct top *t, uint64_t now_ns)
 {
 	if (t->state != TOP_LIVE)
 		return;
@@ -298,133 +288,27 @@ static void lose(struct top *t, uint64_t now_ns)
 	t->judge_ns = now_ns;
 }
 
-static int take_result(struct top *t, int r, uint64_t now_ns)
-{
-	struct balance b = { .reasons = UNPROVEN_UNREADABLE };
-
-	t->again_ns = r == LEDGER_E_AGAIN ? now_ns + LEDGER_SLOT_NS : 0;
-	switch (r) {
-	case 0:
-	case LEDGER_E_AGAIN:
-		return 0;
-	case LEDGER_E_GONE:
-		lose(t, now_ns);
-		return 0;
-	case -EACCES:
-	case -EBADMSG:
-		for (unsigned k = 0; k < COUNTED_KINDS; k++)
-			b.kind[k].unproven = UINT64_MAX;
-		balance_add(&v2_of_top(t)->unproven, &b);
-		return 0;
-	default:
-		return r;
-	}
-}
-
-static int walk(struct top *t, uint64_t now_ns)
-{
-	struct v2_source *v2 = v2_of_top(t);
-	bool waiting = t->pace.wanted;
-	uint64_t cpu;
-	int r;
-
-	if (!v2->settling && !pace_may_walk(&t->pace, now_ns)) {
-		v2->unproven.late += !waiting;
-		return 0;
-	}
-	cpu = clock_thread_ns();
-	r = ledger_pass(v2->ledger, t->account, now_ns);
-	pace_walked(&t->pace, clock_boottime_ns(), clock_thread_ns() - cpu);
-	v2_host_look(v2, now_ns);
-	return take_result(t, r, now_ns);
-}
-
-/* The second look at what is due, then a walk: what came since was left alone. */
-static int resolve(struct top *t, uint64_t now_ns)
-{
-	struct v2_source *v2 = v2_of_top(t);
-	uint64_t cpu;
-	int r;
-
-	if (!v2->settling && !pace_may_walk(&t->pace, now_ns))
-		return 0;
-	cpu = clock_thread_ns();
-	r = ledger_resolve(v2->ledger, t->account, now_ns);
-	if (r == 0)
-		r = ledger_pass(v2->ledger, t->account, now_ns);
-	pace_walked(&t->pace, clock_boottime_ns(), clock_thread_ns() - cpu);
-	return take_result(t, r, now_ns);
-}
-
-/* One read through the descriptor that epoll watches: it also takes the wakeup back. */
-static int look(struct top *t, uint64_t now_ns, bool *ret_news)
-{
-	char text[EVENTS_TEXT_MAX];
-	struct reading rd;
-	struct deltas news;
-	ssize_t n;
-	int r;
-
-	*ret_news = false;
-	if (t->events_fd < 0)
-		return take_result(t, ledger_top_news(v2_of_top(t)->ledger, t->account, ret_news),
-				   now_ns);
-	n = pread(t->events_fd, text, sizeof(text) - 1, 0);
-	if (n < 0 && errno == EINTR)
-		return 0; /* still ready */
-	if (n < 0) {
-		if (v2_tree_trouble(errno) != TREE_E_GONE)
-			return errno_neg();
-		lose(t, now_ns);
-		return 0;
-	}
-	text[n] = '\0';
-	r = memory_events_parse(text, &rd);
-	if (r < 0)
-		return take_result(t, r, now_ns);
-	news = counts_minus(&rd.counts, account_reported(t->account));
-	*ret_news = deltas_any_positive(&news);
-	return 0;
-}
-
-static int ready(struct source_io *io, uint32_t events, uint64_t now_ns)
-{
-	struct top *t = (struct top *)io;
-	bool news;
-	int r;
-
-	(void)events;
-	if (t->state != TOP_LIVE)
-		return 0;
-	v2_of_top(t)->now_ns = now_ns;
-	r = look(t, now_ns, &news);
-	if (r != 0 || t->state != TOP_LIVE)
-		return r;
-	reread_woken(&t->reread, now_ns, news);
-	return news ? walk(t, now_ns) : 0;
-}
-
 int v2_top_check(struct top *t, uint64_t now_ns)
 {
 	struct v2_source *v2 = v2_of_top(t);
 	_cleanup_close_ int dir = -1;
-	bool news = false;
 	int r;
 
-	if (t->state == TOP_LOST)
+	if (t->state == TOP_LIVE)
+		return v2_walk_look(t, now_ns);
+	if (t->state != TOP_DORMANT)
 		return 0;
-	if (t->state == TOP_LIVE) {
-		r = look(t, now_ns, &news);
-		return r == 0 && news && t->state == TOP_LIVE ? walk(t, now_ns) : r;
-	}
 	r = v2_tree_open(v2->s.host->v2.root_fd, t->path, t->id, &dir);
 	if (r == TREE_E_GONE) {
 		t->state = TOP_LOST;
 		t->judge_ns = now_ns;
 		return 0;
 	}
-	r = open_account(t, true);
-	return r < 0 && r != -EAGAIN ? r : 0;
+	r = r == 0 ? open_account(t, true) : LEDGER_E_AGAIN;
+	if (r != LEDGER_E_AGAIN)
+		return r < 0 ? r : 0; /* still without memory files */
+	v2_rescan_in(v2, V2_RETRY_NS);
+	return 0;
 }
 
 /* The last moment is known as well as it ever will be: closes the account, and the top with it. */
@@ -451,9 +335,12 @@ static int finish(struct top *t, uint64_t now_ns)
 	}
 	v2->host.deaths |= !t->named || t->guard.root;
 	v2_host_look(v2, now_ns);
-	r = v2_gone(v2, t->path, t->id, t->named);
-	v2_top_close(t);
-	return r;
+	r = v2_gone(v2, t->path, t->id, t->named || t->mourned);
+	if (r == 0)
+		v2_top_close(t);
+	else
+		t->judge_ns = now_ns + JUDGE_NS;
+	return r == -ENOMEM ? 0 : r;
 }
 
 /* LOST: measure at once, judge a slot later, when all removals of neighbours have been heard of. */
@@ -471,108 +358,18 @@ static int settle_loss(struct top *t, uint64_t now_ns)
 	return 0;
 }
 
-static int run_live(struct top *t, uint64_t now_ns)
-{
-	bool news = false;
-	int r = 0;
-
-	if (ledger_due(v2_of_top(t)->ledger, t->account) <= now_ns)
-		return resolve(t, now_ns);
-	if ((t->again_ns != 0 && t->again_ns <= now_ns) || pace_due(&t->pace) <= now_ns)
-		return walk(t, now_ns);
-	if (t->reread.due_ns <= now_ns || (t->poll_ns != 0 && t->poll_ns <= now_ns)) {
-		r = look(t, now_ns, &news);
-		if (t->reread.due_ns <= now_ns)
-			reread_done(&t->reread, now_ns, news);
-		if (t->poll_ns != 0)
-			t->poll_ns = now_ns + V2_POLL_NS;
-	}
-	return r == 0 && news && t->state == TOP_LIVE ? walk(t, now_ns) : r;
-}
-
-static void run_guard(struct top *t, uint64_t now_ns)
-{
-	uint64_t cpu;
-
-	if (t->guard.refresh_ns == 0 || t->guard.refresh_ns > now_ns)
-		return;
-	if (!pace_may_walk(&t->guard.pace, now_ns)) {
-		t->guard.refresh_ns = pace_free(&t->guard.pace);
-		return;
-	}
-	cpu = clock_thread_ns();
-	v2_guard_take(t);
-	pace_walked(&t->guard.pace, clock_boottime_ns(), clock_thread_ns() - cpu);
-}
-
 int v2_top_run(struct top *t, uint64_t now_ns)
 {
-	int r = 0;
-
-	switch (t->state) {
-	case TOP_LIVE:
-		r = run_live(t, now_ns);
-		if (r == 0 && t->state == TOP_LIVE)
-			run_guard(t, now_ns);
-		return r;
-	case TOP_LOST:
-		return t->judge_ns <= now_ns ? settle_loss(t, now_ns) : 0;
-	case TOP_DORMANT:
-		return 0;
-	}
-	return r;
+	if (t->state == TOP_LIVE)
+		return v2_walk_run(t, now_ns);
+	if (t->state == TOP_LOST && t->judge_ns <= now_ns && !v2_of_top(t)->unheard)
+		return settle_loss(t, now_ns);
+	return 0;
 }
 
 uint64_t v2_top_due(const struct top *t)
 {
-	uint64_t due = UINT64_MAX, at;
-
-	if (t->state == TOP_LOST)
-		return t->judge_ns;
-	if (t->state == TOP_DORMANT)
-		return due;
-	due = pace_due(&t->pace);
-	if (t->reread.due_ns < due)
-		due = t->reread.due_ns;
-	at = ledger_due(v2_of_top(t)->ledger, t->account);
-	if (at < pace_free(&t->pace))
-		at = pace_free(&t->pace); /* a second look is a walk: it waits for its share, too */
-	if (at < due && ledger_due(v2_of_top(t)->ledger, t->account) != UINT64_MAX)
-		due = at;
-	if (t->again_ns != 0 && t->again_ns < due)
-		due = t->again_ns < pace_free(&t->pace) ? pace_free(&t->pace) : t->again_ns;
-	if (t->poll_ns != 0 && t->poll_ns < due)
-		due = t->poll_ns;
-	if (t->guard.refresh_ns != 0 && t->guard.refresh_ns < due)
-		due = t->guard.refresh_ns;
-	return due;
-}
-
-int v2_top_settle(struct top *t, uint64_t now_ns)
-{
-	struct v2_source *v2 = v2_of_top(t);
-	uint64_t due;
-	int r;
-
-	if (t->settled || t->state == TOP_DORMANT)
-		return 0;
-	if (t->state == TOP_LOST)
-		return SOURCE_E_AGAIN;
-	due = ledger_due(v2->ledger, t->account);
-	if (due == UINT64_MAX) {
-		r = take_result(t, ledger_pass(v2->ledger, t->account, now_ns), now_ns);
-	} else if (due <= now_ns) {
-		/* Only what the last pass left open: a pass anew might never come to an end. */
-		r = take_result(t, ledger_resolve(v2->ledger, t->account, now_ns), now_ns);
-	} else {
-		return SOURCE_E_AGAIN;
-	}
-	if (r != 0)
-		return r;
-	if (t->state != TOP_LIVE || t->again_ns != 0 ||
-	    ledger_due(v2->ledger, t->account) != UINT64_MAX)
-		return SOURCE_E_AGAIN;
-	r = take_result(t, ledger_seal(v2->ledger, t->account), now_ns);
-	t->settled = r == 0 && t->state == TOP_LIVE;
-	return r == 0 && !t->settled ? SOURCE_E_AGAIN : r;
+	if (t->state == TOP_LIVE)
+		return v2_walk_due(t);
+	return t->state == TOP_LOST ? t->judge_ns : UINT64_MAX;
 }

@@ -168,10 +168,15 @@ void fake_rmdir(struct fake_tree *ft, const char *path)
 
 void fake_open(struct fake_tree *ft)
 {
-	*ft = (struct fake_tree){ .dir = "/tmp/oomn-cgsim-XXXXXX",
-				  .graves = "/tmp/oomn-graves-XXXXXX" };
-	if (!mkdtemp(ft->dir) || !mkdtemp(ft->graves))
-		die(ft->dir);
+	*ft = (struct fake_tree){ .dir = "/dev/shm/oomn-cgsim-XXXXXX",
+				  .graves = "/dev/shm/oomn-graves-XXXXXX" };
+	/* tmpfs, because it does not use the inode number of a directory twice; else any will do. */
+	if (!mkdtemp(ft->dir) || !mkdtemp(ft->graves)) {
+		strcpy(ft->dir, "/tmp/oomn-cgsim-XXXXXX");
+		strcpy(ft->graves, "/tmp/oomn-graves-XXXXXX");
+		if (!mkdtemp(ft->dir) || !mkdtemp(ft->graves))
+			die(ft->dir);
+	}
 	ft->fd = open(ft->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ft->graves_fd = open(ft->graves, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ft->fd < 0 || ft->graves_fd < 0)

@@ -162,7 +162,7 @@ S
 export TERM=xterm
 esc=$(printf '\033')
 on_terminal() {
-	timeout -k 5 "$LIMIT" "$PTY" -c ready "$OOMNOTIFY" watch "$@" /a >out </dev/null
+	timeout -k 5 "$LIMIT" "$PTY" -c ready -c /a/tr "$OOMNOTIFY" watch "$@" /a >out </dev/null
 	status=$?
 }
 on_terminal

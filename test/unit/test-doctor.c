@@ -12,7 +12,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "cli/doctor.h"
+#include "fail_malloc.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 #define ODD "/mnt/\033[31m\xff"
@@ -312,6 +314,37 @@ static void json_without_cgroups(void **state)
 	free(text);
 }
 
+static int print_json(void *ctx)
+{
+	return doctor_print_json(ctx);
+}
+
+/* What json_dumps() leaves out for want of memory nobody would miss. */
+static void json_is_whole_or_refused(void **state)
+{
+	struct machine m = machine(HIERARCHY_V2);
+	struct doctor_report r;
+	const struct fail_malloc_case each = { .run = print_json, .ctx = &r };
+	_cleanup_close_ int keep = dup(STDOUT_FILENO);
+	_cleanup_close_ int sink = memfd_create("sink", MFD_CLOEXEC);
+	char why[256];
+	size_t n = 0;
+	int result;
+
+	(void)state;
+	report(&m, &r);
+	json_set_alloc_funcs(malloc, free); /* ours, which fail */
+	fflush(stdout);
+	assert_int_equal(dup2(sink, STDOUT_FILENO), STDOUT_FILENO);
+	result = fail_malloc_check(&each, why, sizeof(why), &n);
+	fflush(stdout);
+	assert_int_equal(dup2(keep, STDOUT_FILENO), STDOUT_FILENO);
+	if (result < 0)
+		fail_msg("%s", why);
+	assert_true(n > 100); /* each key and value at least */
+	machine_done(&m);
+}
+
 static void as_text(void **state)
 {
 	static const struct text_style plain = { 0 };
@@ -353,6 +386,7 @@ int main(void)
 		cmocka_unit_test(without_the_controller),
 		cmocka_unit_test(json),
 		cmocka_unit_test(json_without_cgroups),
+		cmocka_unit_test(json_is_whole_or_refused),
 		cmocka_unit_test(as_text),
 	};
 

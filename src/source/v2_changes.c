@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What inotify tells, one change at a time; and a look at everything when it did not tell
+ *
+ * That is when its queue ran over, when a change could not be taken in for want of memory or
+ * descriptors, and once a second as long as it refuses something that tops depend on.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "source/v2_source.h"
+
+static int created(struct v2_source *v2, const struct tree_change *c)
+{
+	_cleanup_free_ char *path = v2_join(c->dir, c->name);
+	uint64_t id;
+	struct top *t;
+	int r = 0;
+
+	if (!path)
+		return -ENOMEM;
+	t = v2_top_find(v2, c->dir, c->id);
+	if (t)
+		t->guard.children = true;
+	id = v2_id_of(v2, path);
+	if (id == 0)
+		return 0;
+	if (v2_tells_all_gone(v2, c->dir) &&
+	    engine_wants(v2->s.engine, HIERARCHY_V2, EVENT_GONE, path, false)) {
+		v2_mortal_add(v2, path, id);
+		r = v2_gone_all(v2, path);
+	}
+	if (r == 0 && v2_discovers(v2, c->dir))
+		r = v2_discover_child(v2, c->dir, c->name, id);
+	return r;
+}
+
+static int deleted(struct v2_source *v2, const struct tree_change *c)
+{
+	_cleanup_free_ char *path = v2_join(c->dir, c->name);
+	struct v2_dir *d;
+	struct top *t;
+	int r = 0;
+
+	if (!path)
+		return -ENOMEM;
+	DL_FOREACH (v2->tops, t) {
+		if (strcmp(t->path, path) == 0)
+			r = r == 0 ? v2_top_check(t, v2->now_ns) : r;
+		else if (strcmp(t->parent, c->dir) == 0)
+			v2_guard_soil(t);
+	}
+	HASH_FIND_STR(v2->dirs, path, d);
+	if (d && v2_id_of(v2, path) == 0)
+		v2_dir_free(v2, d);
+	return r == 0 ? v2_gone_by_name(v2, path) : r;
+}
+
+static int control_written(struct v2_source *v2, const char *dir)
+{
+	struct top *t;
+	int r = 0;
+
+	DL_FOREACH (v2->tops, t)
+		if (r == 0 && strcmp(t->parent, dir) == 0)
+			r = v2_top_check(t, v2->now_ns);
+	if (r == 0 && v2_discovers(v2, dir))
+		r = v2_discover(v2, dir, true);
+	return r;
+}
+
+/* A top without a descriptor of its own. */
+static int counted(struct v2_source *v2, const struct tree_change *c)
+{
+	struct top *t = v2_top_find(v2, c->dir, c->id);
+
+	return t ? v2_top_check(t, v2->now_ns) : 0;
+}
+
+static void changed(void *ctx, const struct tree_change *c)
+{
+	struct v2_source *v2 = ctx;
+	int r = 0;
+
+	switch (c->kind) {
+	case TREE_CREATED:
+		r = created(v2, c);
+		break;
+	case TREE_DELETED:
+		r = deleted(v2, c);
+		break;
+	case TREE_CONTROL:
+		r = control_written(v2, c->dir);
+		break;
+	case TREE_COUNTED:
+		r = counted(v2, c);
+		break;
+	case TREE_OVERFLOW:
+		r = -EOVERFLOW;
+		break;
+	}
+	if (r < 0)
+		v2_rescan_in(v2, V2_RETRY_NS);
+}
+
+int v2_changes_read(struct v2_source *v2)
+{
+	int r = tree_watch_read(v2->changes, changed, v2);
+
+	v2->unheard = r == TREE_WATCH_E_MORE;
+	return r < 0 ? r : 0;
+}
+
+static int changes_ready(struct source_io *io, uint32_t events, uint64_t now_ns)
+{
+	struct v2_source *v2 = v2_from(io->source);
+
+	(void)events;
+	v2->now_ns = now_ns;
+	return v2_changes_read(v2);
+}
+
+int v2_changes_open(struct v2_source *v2)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &v2->changes_io };
+	int r;
+
+	v2->rescan_ns = UINT64_MAX;
+	r = tree_watch_open(&v2->changes);
+	if (r < 0)
+		return r;
+	v2->changes_io = (struct source_io){ .source = &v2->s, .ready = changes_ready };
+	if (epoll_ctl(v2->s.epoll_fd, EPOLL_CTL_ADD, tree_watch_fd(v2->changes), &ev) < 0)
+		return errno_neg();
+	return 0;
+}
+
+void v2_rescan_in(struct v2_source *v2, uint64_t in_ns)
+{
+	uint64_t at = clock_boottime_ns() + in_ns;
+
+	if (at < v2->rescan_ns)
+		v2->rescan_ns = at;
+}
+
+static int rescan_tops(struct v2_source *v2)
+{
+	struct top *t;
+	int r = 0;
+
+	DL_FOREACH (v2->tops, t) {
+		if (r < 0)
+			return r;
+		v2_top_hold(t);
+		v2_guard_soil(t);
+		r = v2_top_check(t, v2->now_ns);
+	}
+	return r;
+}
+
+static int rescan_dirs(struct v2_source *v2)
+{
+	const struct v2_watch *w;
+	struct v2_dir *d, *tmp;
+	int r = 0;
+
+	HASH_ITER (hh, v2->dirs, d, tmp)
+		if (v2_id_of(v2, d->path) == 0)
+			v2_dir_free(v2, d);
+	LL_FOREACH (v2->watches, w) {
+		if (r == 0 && w->gone_all)
+			r = v2_gone_all(v2, w->path);
+		if (r == 0 && (w->host || w->deep))
+			r = v2_discover(v2, w->path, true);
+	}
+	return r;
+}
+
+int v2_rescan_run(struct v2_source *v2, uint64_t now_ns)
+{
+	int r;
+
+	if (now_ns < v2->rescan_ns)
+		return 0;
+	v2->rescan_ns = UINT64_MAX;
+	v2->blind = false;
+	r = rescan_tops(v2);
+	if (r == 0)
+		r = v2_gone_rescan(v2);
+	if (r == 0)
+		r = rescan_dirs(v2);
+	if (r != -ENOMEM && r != -EMFILE && r != -ENFILE && r != -EAGAIN)
+		return r;
+	v2_rescan_in(v2, V2_RETRY_NS);
+	return 0;
+}
