@@ -224,11 +224,33 @@ static int each_child(void *arg, const char *name, uint64_t id)
 	return r == TREE_E_OFF || r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
 }
 
+int descent_ask(struct descent *d, int dir, const struct account *a, struct reading *ret)
+{
+	const struct tree_ops *ops = d->l->ops;
+	int child = -1;
+	int r = ops->open(d->l->ctx, dir, a->name, &child);
+
+	if (r == 0) {
+		r = ops->read(d->l->ctx, child, NULL, ret);
+		ops->close(d->l->ctx, child);
+	}
+	return r;
+}
+
+/* A child that showed no counts was not weighed: its account may be ahead of what is on its way. */
+static bool lives(struct descent *d, int dir, const struct account *child)
+{
+	struct reading rd;
+	int r = descent_ask(d, dir, child, &rd);
+
+	return r == 0 ? rd.key == child->key : r != TREE_E_GONE;
+}
+
 /*
  * Accounts of children that this listing did not meet: removed, or made anew under another key. Where
  * there are children without memory files they may be hidden, and come back.
  */
-static void let_go_unseen(struct ledger *l, const struct listing *li, uint32_t serial)
+static void let_go_unseen(struct descent *d, const struct listing *li, uint32_t serial)
 {
 	struct account *child, *tmp;
 
@@ -237,8 +259,8 @@ static void let_go_unseen(struct ledger *l, const struct listing *li, uint32_t s
 			continue;
 		if (li->off)
 			account_hand_over(child);
-		else
-			account_drop(&l->accounts, child);
+		else if (!lives(d, li->dir, child))
+			account_drop(&d->l->accounts, child);
 	}
 }
 
@@ -334,7 +356,7 @@ static int settle_all(struct descent *d, struct listing *li)
 	own_news = counts_minus(&own, &li->parent->own);
 	hidden_settle(d, li, &own_news, &after);
 	if (!d->again)
-		let_go_unseen(d->l, li, serial);
+		let_go_unseen(d, li, serial);
 	r = settle_own(d, li->parent, &own, li->rest);
 	return r == 0 ? settle_children(d, li) : r;
 }

@@ -78,21 +78,6 @@ static struct account *former(const struct news *n)
 	return before;
 }
 
-/* Asks the directory of child @a itself. Returns 0, TREE_E_* or a negated errno. */
-static int ask_child(struct descent *d, const struct listing *li, const struct account *a,
-		     struct reading *ret)
-{
-	const struct tree_ops *ops = d->l->ops;
-	int dir = -1;
-	int r = ops->open(d->l->ctx, li->dir, a->name, &dir);
-
-	if (r == 0) {
-		r = ops->read(d->l->ctx, dir, NULL, ret);
-		ops->close(d->l->ctx, dir);
-	}
-	return r;
-}
-
 /*
  * The id in a listing may be that of a former directory of the same name. Returns 0, also if it is
  * gone or may not be asked; TREE_E_BUSY or a negated errno.
@@ -100,7 +85,7 @@ static int ask_child(struct descent *d, const struct listing *li, const struct a
 static int learn_id(struct descent *d, const struct listing *li, struct account *a)
 {
 	struct reading rd;
-	int r = ask_child(d, li, a, &rd);
+	int r = descent_ask(d, li->dir, a, &rd);
 
 	if (r == 0 && rd.key == a->key)
 		a->id = rd.id;
@@ -113,7 +98,7 @@ int hidden_look(struct descent *d, struct listing *li, const struct account *a)
 	int r = tree_read_child(d->l->ops, d->l->ctx, li->dir, a->name, &rd);
 
 	if (r == 0)
-		r = ask_child(d, li, a, &rd);
+		r = descent_ask(d, li->dir, a, &rd);
 	if (r == TREE_E_OFF)
 		li->off = true;
 	if (r == TREE_E_OFF || (r == 0 && rd.id == a->id))

@@ -74,6 +74,8 @@ int baseline_split(struct descent *d, struct account *a, int dir);
  */
 int tree_read_child(const struct tree_ops *ops, void *ctx, int dir, const char *name,
 		    struct reading *ret);
+/* Asks the directory of @a, child of @dir, itself. Returns 0, TREE_E_* or a negated errno. */
+int descent_ask(struct descent *d, int dir, const struct account *a, struct reading *ret);
 /*
  * Reports what is new at and below @a, whose counters stand at @total. @final: a rest is reported
  * now; else it is kept for a second look. Returns 0, TREE_E_* if @a itself could not be looked into,
