@@ -187,7 +187,7 @@ static void short_lived(int makers, int rounds, int levels)
 {
 	uint64_t *heard =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	uint64_t all = 0, ooms, kills, cgroups = (uint64_t)(makers * rounds);
+	uint64_t all = 0, ooms, kills, cgroups = (uint64_t)makers * (uint64_t)rounds;
 	struct balance b;
 	struct rig r;
 
