@@ -199,7 +199,7 @@ static void drop_target(struct v1_source *v1, struct v1_target *t)
 	free(t);
 }
 
-static void watches_changed(struct v1_source *v1)
+void v1_watches_changed(struct v1_source *v1)
 {
 	const struct v1_target *t;
 
@@ -230,7 +230,7 @@ static int add_target(struct v1_source *v1, const struct source_target *target, 
 				 .gone_all = target->gone_all };
 	n->targets++;
 	LL_PREPEND(v1->targets, t);
-	watches_changed(v1);
+	v1_watches_changed(v1);
 	return 0;
 }
 
@@ -316,7 +316,7 @@ static int v1_attach(struct source *s, const struct source_target *target)
 	t = find_target(v1, target->cookie);
 	if (r < 0 && t) {
 		drop_target(v1, t);
-		watches_changed(v1);
+		v1_watches_changed(v1);
 	}
 	if (r < 0)
 		v1_prune(v1);
@@ -333,22 +333,25 @@ static int v1_detach(struct source *s, uint64_t cookie)
 	if (!t)
 		return -ENOENT;
 	drop_target(v1, t);
-	watches_changed(v1);
+	v1_watches_changed(v1);
 	v1_prune(v1);
 	return 0;
 }
 
-void v1_end_targets(struct v1_source *v1, struct v1_node *n)
+bool v1_end_targets(struct v1_source *v1, struct v1_node *n)
 {
 	struct v1_target *t, *tmp;
+
+	if (n->targets == 0)
+		return false;
 
 	LL_FOREACH_SAFE (v1->targets, t, tmp) {
 		if (t->node != n)
 			continue;
 		(void)engine_watch_remove(v1->s.engine, t->cookie);
 		drop_target(v1, t);
-		n->ended = true;
 	}
+	return n->ended = true;
 }
 
 static void make_notice(struct v1_source *v1)

@@ -194,7 +194,7 @@ static void doubt_early_ooms(struct v1_source *v1, int dir_fd)
 		return;
 	}
 	(void)v1_read_u64(v1, dir_fd, "memory.memsw.failcnt", &memsw);
-	v1->ooms_doubtful += (memory + memsw) / FAILED_CHARGES_MIN;
+	v1_doubt_ooms(v1, memory / FAILED_CHARGES_MIN + memsw / FAILED_CHARGES_MIN);
 }
 
 /* Whether the limit of @n's parent is a limit of @n: 5.10 and before could be set up otherwise. */

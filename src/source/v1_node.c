@@ -232,6 +232,13 @@ void v1_node_update(struct v1_source *v1, struct v1_node *n)
 	count(&v1->unwatched, &n->unwatched, n->deep && !n->dead && n->wd < 0);
 }
 
+/* A watch that ends leaves its doubts in the balance. */
+static void uncover(struct v1_source *v1, struct v1_node *n)
+{
+	v1_doubt_ooms(v1, signals_doubt(&n->sig));
+	signals_clear_doubt(&n->sig);
+}
+
 void v1_cover(struct v1_source *v1)
 {
 	const struct v1_target *t;
@@ -239,6 +246,7 @@ void v1_cover(struct v1_source *v1)
 
 	for (n = v1->root; n; n = v1_node_next(v1->root, n)) {
 		n->based &= n->covered;
+		n->was_covered = n->covered;
 		n->deep = n->covered = n->gone_all = false;
 	}
 	LL_FOREACH (v1->targets, t) {
@@ -251,6 +259,8 @@ void v1_cover(struct v1_source *v1)
 			n->deep = n->covered = true;
 			n->gone_all |= n->parent->gone_all;
 		}
+		if (n->was_covered && !n->covered)
+			uncover(v1, n);
 		v1_node_update(v1, n);
 	}
 }
@@ -296,8 +306,6 @@ void v1_reap(struct v1_source *v1)
 			more = true;
 		}
 	}
-	if (ended) { /* what was above it only for its sake */
-		v1_cover(v1);
+	if (ended) /* what was above it only for its sake */
 		v1_prune(v1);
-	}
 }

@@ -72,15 +72,16 @@ struct v1_node {
 	int wd;           /* inotify watch on the directory, -1: none */
 	unsigned targets; /* watches that name it */
 
-	bool deep;      /* in the subtree of a watch: what is below belongs to it as well */
-	bool covered;   /* deep, or named itself */
-	bool gone_all;  /* its removal is told whatever else happened */
-	bool cut;       /* use_hierarchy=0 above: no limit above this one is its business */
-	bool or_above;  /* the parent is not registered: its signals may be of any limit above */
-	bool polled;    /* covered and not registered */
-	bool unwatched; /* deep and not under inotify */
-	bool based;     /* `kills` is what was there when the watch began, or later */
-	bool keep;      /* at or above a named one; while v1_prune() runs */
+	bool deep;        /* in the subtree of a watch: what is below belongs to it as well */
+	bool covered;     /* deep, or named itself */
+	bool was_covered; /* while v1_cover() runs */
+	bool gone_all;    /* its removal is told whatever else happened */
+	bool cut;         /* use_hierarchy=0 above: no limit above this one is its business */
+	bool or_above;    /* the parent is not registered: its signals may be of any limit above */
+	bool polled;      /* covered and not registered */
+	bool unwatched;   /* deep and not under inotify */
+	bool based;       /* `kills` is what was there when the watch began, or later */
+	bool keep;        /* at or above a named one; while v1_prune() runs */
 	bool had_event;
 	bool dead;     /* removed */
 	bool released; /* no longer needed by the account of signals */
@@ -158,9 +159,10 @@ struct v1_source {
 	unsigned notices;     /* which are in `notice` */
 	unsigned descriptors; /* held for nodes */
 	unsigned descriptors_max;
-	bool no_controls; /* short of descriptors: control files are not held open */
-	bool no_events;   /* shorter still: new cgroups are not registered */
-	int spare_fd[2];  /* given up for a moment to open something after all */
+	bool watches_ended; /* in this round */
+	bool no_controls;   /* short of descriptors: control files are not held open */
+	bool no_events;     /* shorter still: new cgroups are not registered */
+	int spare_fd[2];    /* given up for a moment to open something after all */
 
 	int inotify_fd;
 	struct source_io inotify_io;
@@ -291,8 +293,10 @@ int v1_child(struct v1_source *v1, struct v1_node *parent, const char *name, int
 
 /* v1_eventfd.c */
 
-/* The watches on @n, which is gone, are over. */
-void v1_end_targets(struct v1_source *v1, struct v1_node *n);
+/* The watches on @n, which is gone, are over. Returns whether there was one. */
+bool v1_end_targets(struct v1_source *v1, struct v1_node *n);
+/* Brings everything up to date after the watches have changed. */
+void v1_watches_changed(struct v1_source *v1);
 
 /* v1_signals.c */
 
@@ -300,6 +304,10 @@ extern const struct signals_ops v1_signals_ops;
 int v1_event_ready(struct source_io *io, uint32_t events, uint64_t now_ns);
 /* Looks at all eventfds, whether or not they are ready. */
 void v1_signals_all(struct v1_source *v1);
+/* @n is below a cgroup that is gone. */
+void v1_below_gone(struct v1_source *v1, struct v1_node *n);
+/* That many ooms of what is watched may be untold. */
+void v1_doubt_ooms(struct v1_source *v1, uint64_t ooms);
 /* A cgroup without eventfd is gone. */
 void v1_polled_gone(struct v1_source *v1, struct v1_node *n);
 
