@@ -120,7 +120,8 @@ static void release_ooms(struct v1_node *n)
 {
 	if (n->kills_new > 0)
 		for (; n; n = v1_node_limit_above(n))
-			n->merge_ns = 0;
+			if (n->ooms_new > 0)
+				n->merge_ns = 0;
 }
 
 /* Ooms that come while others were told just now wait, to make one event with what follows. */

@@ -561,6 +561,38 @@ static void under_oom_is_no_pause(void **state)
 	}
 }
 
+/* Ooms are told 10 ms apart; a kill in between changes nothing unless an oom waits for it. */
+static void a_kill_does_not_hurry_later_ooms(void **state)
+{
+	struct fake f;
+
+	(void)state;
+	setup(&f);
+	make_listening(&f, "/a");
+	start(&f);
+	watch(&f, "/a");
+	send_signal(registered(&f, "/a"));
+	go(&f, 0);
+	expect(&f, EVENT_OOM, "/a", 1);
+	set_line(&f, "/a", 1);
+	go(&f, 5 * NSEC_PER_MSEC);
+	expect(&f, EVENT_KILL, "/a", 1);
+	send_signal(registered(&f, "/a"));
+	go(&f, NSEC_PER_MSEC);
+	expect_nothing(&f);
+	send_signal(registered(&f, "/a"));
+	go(&f, 4 * NSEC_PER_MSEC);
+	expect(&f, EVENT_OOM, "/a", 2);
+	send_signal(registered(&f, "/a"));
+	go(&f, NSEC_PER_MSEC);
+	expect_nothing(&f);
+	set_line(&f, "/a", 2);
+	go(&f, 2 * NSEC_PER_MSEC);
+	expect(&f, EVENT_OOM, "/a", 1);
+	expect(&f, EVENT_KILL, "/a", 1);
+	teardown(&f);
+}
+
 /* Takes an oom or the end of a cgroup below @top. Returns whether it was an oom. */
 static bool take_below(struct fake *f, const char *top)
 {
@@ -753,6 +785,7 @@ int main(void)
 		cmocka_unit_test(a_line_that_is_none),
 		cmocka_unit_test(the_host_counts_what_is_gone),
 		cmocka_unit_test(under_oom_is_no_pause),
+		cmocka_unit_test(a_kill_does_not_hurry_later_ooms),
 		cmocka_unit_test(the_top_goes_last),
 		cmocka_unit_test(errors),
 		cmocka_unit_test(no_memory_to_begin_with),
