@@ -85,6 +85,7 @@ static int open_root(struct v1_source *v1)
 	int root_fd = v1->s.host->v1.root_fd;
 	struct stat st;
 	uint64_t v;
+	int r;
 
 	if (fstat(root_fd, &st) < 0)
 		return errno_neg();
@@ -95,8 +96,8 @@ static int open_root(struct v1_source *v1)
 	if (v1->root->dir_fd < 0)
 		return errno_neg();
 	/* Children inherit a 1, and cannot get rid of it; without the file there is nothing else. */
-	if (v1_read_u64(v1, root_fd, "memory.use_hierarchy", &v) < 0 || v == 1)
-		v1->all_linked = true;
+	r = v1_read_u64(v1, root_fd, "memory.use_hierarchy", &v);
+	v1->all_linked = r == -ENOENT || (r == 0 && v == 1);
 	return 0;
 }
 

@@ -103,9 +103,13 @@ static void own(struct signals *sig, uint64_t ooms, void *ctx)
 	v1_news(v1, n);
 }
 
-/* The kills of whoever ran out of memory at or above @n may have been in it. */
+/* The kills of whoever ran out of memory at or above @n may have been in it. What was below is gone too. */
 static void vanish(struct v1_source *v1, struct v1_node *n)
 {
+	struct v1_node *c;
+
+	DL_FOREACH (n->children, c)
+		v1_lines_later(v1, c);
 	for (struct v1_node *up = n; up; up = v1_node_limit_above(up))
 		up->vanished_ns = v1->now_ns;
 }

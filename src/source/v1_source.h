@@ -249,6 +249,9 @@ void v1_reap(struct v1_source *v1);
 
 /* v1_files.c */
 
+/* Whether the error @r is one that may be over a moment later: it says nothing of the cgroup. */
+bool v1_may_pass(int r);
+
 /* Opens with O_CLOEXEC; gives up descriptors of less importance when there are none left. */
 int v1_openat(struct v1_source *v1, int dir_fd, const char *path, int flags);
 /* The directory of @n: -ENODEV if it is gone. @flags as for openat(). */
@@ -283,8 +286,11 @@ int v1_scan_run(struct v1_source *v1, size_t max);
 void v1_scan_drain(struct v1_source *v1);
 /* A cgroup came and went before it could be registered, or may have. */
 void v1_unseen(struct v1_source *v1);
-/* Looks for @n under another name: true if there is one, which it then has. */
-bool v1_find_renamed(struct v1_source *v1, struct v1_node *n);
+/*
+ * Looks for @n, which is not where it was. Returns 1 if it is there under another name, which it then has,
+ * 0 if it is gone, or a negated errno: not known.
+ */
+int v1_find_renamed(struct v1_source *v1, struct v1_node *n);
 /* When v1_scan_run() has something to do. */
 uint64_t v1_scan_deadline(const struct v1_source *v1);
 /* Finds or makes the node of the child called @name, whose directory is open. */

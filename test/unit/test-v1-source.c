@@ -381,18 +381,123 @@ static void the_watched_one_is_renamed(void **state)
 	teardown(&f);
 }
 
-static void overflow(void **state)
+static void rename_cgroup(struct fake *f, const char *from, const char *to)
 {
-	char path[256];
-	unsigned max = 0;
+	char old[512], new[512];
+
+	snprintf(old, sizeof(old), "%s/cg%s", f->top, from);
+	snprintf(new, sizeof(new), "%s/cg%s", f->top, to);
+	assert_int_equal(rename(old, new), 0);
+}
+
+/* Nothing says that those above were renamed, and each is found by its name: none is taken for removed. */
+static void all_above_are_renamed(void **state)
+{
+	struct rlimit old = keep_no_files_open(8);
 	struct fake f;
-	FILE *file;
 
 	(void)state;
-	file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+	setup(&f);
+	make_listening(&f, "/g");
+	make_listening(&f, "/g/p");
+	make_listening(&f, "/g/p/o");
+	make_listening(&f, "/g/p/o/a");
+	make_listening(&f, "/g/p/o/a/b");
+	start(&f);
+	watch(&f, "/g/p/o/a");
+	rename_cgroup(&f, "/g/p", "/g/q");
+	rename_cgroup(&f, "/g", "/h");
+	send_signal(registered(&f, "/h/q/o"));
+	go(&f, 0);
+	send_signal(registered(&f, "/h/q/o/a"));
+	send_signal(registered(&f, "/h/q/o/a/b"));
+	wait_long(&f);
+	expect_nothing(&f);
+	assert_int_equal(engine_watches(f.engine), 1);
+	send_signal(registered(&f, "/h/q/o/a/b"));
+	wait_long(&f);
+	expect(&f, EVENT_OOM, "/h/q/o/a/b", 1);
+	expect_nothing(&f);
+	teardown(&f);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
+/* Out of descriptors for a while, even for those that are opened for a moment only. */
+static void no_descriptor_for_a_while(void **state)
+{
+	struct rlimit old = keep_no_files_open(0);
+	int held[128], n = 0;
+	struct fake f;
+
+	(void)state;
+	setup(&f);
+	make(&f, "/a");
+	start(&f);
+	watch(&f, "/a");
+	make(&f, "/a/new");
+	set_line(&f, "/a/new", 1);
+	set_vmstat(&f, 101);
+	while (n < 128 && (held[n] = dup(f.epoll_fd)) >= 0)
+		n++;
+	assert_in_range(n, 1, 127);
+	wait_long(&f);
+	expect_nothing(&f);
+	while (n > 0)
+		fd_close(held[--n]);
+	wait_long(&f);
+	wait_long(&f);
+	expect(&f, EVENT_KILL, "/a/new", 1);
+	expect_nothing(&f);
+	assert_int_equal(engine_watches(f.engine), 1);
+	assert_false(balance_of(&f).reasons & UNPROVEN_UNREADABLE &&
+		     balance_of(&f).kind[EVENT_KILL].unproven);
+	teardown(&f);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
+static unsigned inotify_queue_max(void)
+{
+	FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+	unsigned max = 0;
+
 	assert_non_null(file);
 	assert_int_equal(fscanf(file, "%u", &max), 1);
 	fclose(file);
+	return max;
+}
+
+/* Who knows what came and went while the queue was full. */
+static void an_overflow_hides(void **state)
+{
+	unsigned max = inotify_queue_max();
+	char path[256];
+	struct fake f;
+
+	(void)state;
+	setup(&f);
+	make(&f, "/a");
+	start(&f);
+	watch(&f, "/a");
+	snprintf(path, sizeof(path), "%s/cg/a/file", f.top);
+	for (unsigned i = 0; i < max / 2 + 1; i++) {
+		write_text(path, "");
+		assert_int_equal(unlink(path), 0);
+	}
+	settle(&f);
+	assert_false(balance_of(&f).reasons & UNPROVEN_V1_UNSEEN);
+	set_vmstat(&f, 101);
+	settle(&f);
+	assert_true(balance_of(&f).reasons & UNPROVEN_V1_UNSEEN);
+	teardown(&f);
+}
+
+static void overflow(void **state)
+{
+	unsigned max = inotify_queue_max();
+	char path[256];
+	struct fake f;
+
+	(void)state;
 	setup(&f);
 	make(&f, "/a");
 	start(&f);
@@ -780,7 +885,10 @@ int main(void)
 		cmocka_unit_test(without_vmstat_all_lines_are_read),
 		cmocka_unit_test(appear_and_are_renamed),
 		cmocka_unit_test(the_watched_one_is_renamed),
+		cmocka_unit_test(all_above_are_renamed),
+		cmocka_unit_test(no_descriptor_for_a_while),
 		cmocka_unit_test(overflow),
+		cmocka_unit_test(an_overflow_hides),
 		cmocka_unit_test(odd_and_long_names),
 		cmocka_unit_test(a_line_that_is_none),
 		cmocka_unit_test(the_host_counts_what_is_gone),
