@@ -239,13 +239,17 @@ static int add_target(struct v1_source *v1, const struct source_target *target, 
 static void base_again(struct v1_source *v1)
 {
 	struct v1_control c;
+	int r;
 
 	for (struct v1_node *n = v1->root; n; n = v1_node_next(v1->root, n)) {
 		if (!n->covered || n->dead || (n->based && n->based_at != v1->attached))
 			continue;
 		n->based = false;
-		if (v1_read_control(v1, n, &c) == 0)
+		r = v1_read_control(v1, n, &c);
+		if (r == 0)
 			v1_line_seen(v1, n, &c);
+		else if (r != -ENODEV)
+			v1_line_unread(v1, n, r);
 	}
 }
 
@@ -506,7 +510,7 @@ static void v1_balance(const struct source *s, struct balance *sum)
 		b.kind[EVENT_OOM].unproven = UINT64_MAX;
 		b.reasons |= v1->no_events ? UNPROVEN_UNREADABLE : UNPROVEN_V1_POLLED;
 	}
-	if (v1->unreadable) {
+	if (v1->unreadable || v1->unread > 0) {
 		b.kind[EVENT_OOM].unproven = UINT64_MAX;
 		b.kind[EVENT_KILL].unproven = UINT64_MAX;
 		b.reasons |= UNPROVEN_UNREADABLE;

@@ -316,10 +316,9 @@ int v1_register(struct v1_source *v1, struct v1_node *n, int dir_fd)
 
 void v1_node_shut(struct v1_source *v1, struct v1_node *n, bool event_fd)
 {
-	if (n->wd >= 0) {
+	/* What inotify has seen in it until now is still to be read: @n is known by `wd` up to IN_IGNORED. */
+	if (n->wd >= 0)
 		(void)inotify_rm_watch(v1->inotify_fd, n->wd);
-		v1_node_drop_wd(v1, n);
-	}
 	give_back(v1, &n->control_fd);
 	if (!event_fd || n->event_fd < 0)
 		return;

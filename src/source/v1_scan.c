@@ -355,21 +355,37 @@ static void appeared(struct v1_source *v1, struct v1_node *parent, const char *n
 		v1_scan_later(v1, parent);
 }
 
+/* Nothing of it is queued any more. */
+static void ignored(struct v1_source *v1, struct v1_node *n)
+{
+	v1_node_drop_wd(v1, n);
+	if (n->released)
+		v1->tell_ns = v1->now_ns; /* run() can free it */
+}
+
+static void overflowed(struct v1_source *v1)
+{
+	v1_unseen(v1);
+	v1_rescan(v1, true);
+	v1_lines_all(v1); /* who is gone is found by that */
+	for (struct v1_node *n = v1->root; n; n = v1_node_next(v1->root, n))
+		if (n->dead)
+			ignored(v1, n); /* that may be among what was lost */
+}
+
 static void take_change(struct v1_source *v1, const struct inotify_event *ev)
 {
 	struct v1_node *n;
 
 	if (ev->mask & IN_Q_OVERFLOW) {
-		v1_unseen(v1);
-		v1_rescan(v1, true);
-		v1_lines_all(v1); /* who is gone is found by that */
+		overflowed(v1);
 		return;
 	}
 	n = v1_node_by_wd(v1, ev->wd);
 	if (!n)
 		return;
 	if (ev->mask & IN_IGNORED)
-		v1_node_drop_wd(v1, n);
+		ignored(v1, n);
 	else if (!(ev->mask & IN_ISDIR) || !n->deep)
 		return;
 	else if (ev->mask & IN_DELETE)

@@ -81,6 +81,7 @@ struct v1_node {
 	bool polled;      /* covered and not registered */
 	bool unwatched;   /* deep and not under inotify */
 	bool based;       /* `kills` is what was there when the watch began, or later */
+	bool unread;      /* its line could not be read last time */
 	bool keep;        /* at or above a named one; while v1_prune() runs */
 	bool had_event;
 	bool dead;     /* removed */
@@ -194,6 +195,7 @@ struct v1_source {
 	uint64_t kills_doubtful; /* ooms whose kill may have been in a cgroup that is gone */
 	uint64_t unseen;         /* places where cgroups may have come and gone unregistered */
 	bool blind;              /* some cgroups were polled at some time */
+	size_t unread;           /* lines that could not be read last time */
 	bool unreadable;         /* some lines could not be read */
 	char notice[512];
 };
@@ -236,6 +238,7 @@ int v1_node_rename(struct v1_source *v1, struct v1_node *n, const char *name);
 struct v1_node *v1_node_limit_above(struct v1_node *n);
 /* Whether @n is the root of the whole hierarchy: it has no limit, and its eventfds stay silent. */
 bool v1_is_real_root(const struct v1_source *v1, const struct v1_node *n);
+void v1_set_unread(struct v1_source *v1, struct v1_node *n, bool unread);
 /* Brings `polled`, `unwatched` and their counts up to date after something about @n has changed. */
 void v1_node_update(struct v1_source *v1, struct v1_node *n);
 /* Which nodes belong to a watch, after the watches have changed. */
@@ -323,6 +326,11 @@ void v1_polled_gone(struct v1_source *v1, struct v1_node *n);
 void v1_episode_begin(struct v1_source *v1, struct v1_node *n, uint64_t ooms);
 /* What memory.oom_control of @n says. */
 void v1_line_seen(struct v1_source *v1, struct v1_node *n, const struct v1_control *c);
+/*
+ * It could not be read, for @r. If that passes, the next time makes up for it, as the line only grows; not
+ * if what it showed when the watch began is not known either.
+ */
+void v1_line_unread(struct v1_source *v1, struct v1_node *n, int r);
 void v1_lines_later(struct v1_source *v1, struct v1_node *n);
 /* All lines of what is watched. */
 void v1_lines_all(struct v1_source *v1);
