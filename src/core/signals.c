@@ -436,6 +436,16 @@ uint64_t signals_deadline(const struct signals_set *set)
 	return at;
 }
 
+uint64_t signals_complete_ns(const struct signals *s)
+{
+	if (s->state == SIGNALS_OFF)
+		return 0;
+	/* What is in doubt is looked at once more when it is released. */
+	if (s->state != SIGNALS_CLOSED || s->woken || doubt_left(s) > 0)
+		return UINT64_MAX;
+	return s->removal_out ? 0 : s->dead_ns + SIGNALS_REMOVAL_NS;
+}
+
 bool signals_open(const struct signals_set *set, uint64_t now_ns)
 {
 	const struct signals *s;

@@ -117,6 +117,11 @@ void signals_pass(struct signals_set *set, uint64_t now_ns);
 uint64_t signals_deadline(const struct signals_set *set);
 /* Whether waiting can still bring ooms to light that have already happened. */
 bool signals_open(const struct signals_set *set, uint64_t now_ns);
+/*
+ * When @s is complete: removed, and no oom of its own can come to light any more. That is so if it is not
+ * after now; UINT64_MAX: signals_pass() has something to do before that can be said.
+ */
+uint64_t signals_complete_ns(const struct signals *s);
 /* How many of @s's own ooms may be untold for good, as things are now. */
 uint64_t signals_doubt(const struct signals *s);
 /* It is known otherwise that of @s's own ooms that were read so far none is untold. */

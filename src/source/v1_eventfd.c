@@ -85,6 +85,7 @@ static int open_root(struct v1_source *v1)
 	int root_fd = v1->s.host->v1.root_fd;
 	struct stat st;
 	uint64_t v;
+	int r;
 
 	if (fstat(root_fd, &st) < 0)
 		return errno_neg();
@@ -95,8 +96,8 @@ static int open_root(struct v1_source *v1)
 	if (v1->root->dir_fd < 0)
 		return errno_neg();
 	/* Children inherit a 1, and cannot get rid of it; without the file there is nothing else. */
-	if (v1_read_u64(v1, root_fd, "memory.use_hierarchy", &v) < 0 || v == 1)
-		v1->all_linked = true;
+	r = v1_read_u64(v1, root_fd, "memory.use_hierarchy", &v);
+	v1->all_linked = r == -ENOENT || (r == 0 && v == 1);
 	return 0;
 }
 
@@ -199,7 +200,7 @@ static void drop_target(struct v1_source *v1, struct v1_target *t)
 	free(t);
 }
 
-static void watches_changed(struct v1_source *v1)
+void v1_watches_changed(struct v1_source *v1)
 {
 	const struct v1_target *t;
 
@@ -230,7 +231,7 @@ static int add_target(struct v1_source *v1, const struct source_target *target, 
 				 .gone_all = target->gone_all };
 	n->targets++;
 	LL_PREPEND(v1->targets, t);
-	watches_changed(v1);
+	v1_watches_changed(v1);
 	return 0;
 }
 
@@ -238,13 +239,17 @@ static int add_target(struct v1_source *v1, const struct source_target *target, 
 static void base_again(struct v1_source *v1)
 {
 	struct v1_control c;
+	int r;
 
 	for (struct v1_node *n = v1->root; n; n = v1_node_next(v1->root, n)) {
 		if (!n->covered || n->dead || (n->based && n->based_at != v1->attached))
 			continue;
 		n->based = false;
-		if (v1_read_control(v1, n, &c) == 0)
+		r = v1_read_control(v1, n, &c);
+		if (r == 0)
 			v1_line_seen(v1, n, &c);
+		else if (r != -ENODEV)
+			v1_line_unread(v1, n, r);
 	}
 }
 
@@ -316,7 +321,7 @@ static int v1_attach(struct source *s, const struct source_target *target)
 	t = find_target(v1, target->cookie);
 	if (r < 0 && t) {
 		drop_target(v1, t);
-		watches_changed(v1);
+		v1_watches_changed(v1);
 	}
 	if (r < 0)
 		v1_prune(v1);
@@ -333,22 +338,25 @@ static int v1_detach(struct source *s, uint64_t cookie)
 	if (!t)
 		return -ENOENT;
 	drop_target(v1, t);
-	watches_changed(v1);
+	v1_watches_changed(v1);
 	v1_prune(v1);
 	return 0;
 }
 
-void v1_end_targets(struct v1_source *v1, struct v1_node *n)
+bool v1_end_targets(struct v1_source *v1, struct v1_node *n)
 {
 	struct v1_target *t, *tmp;
+
+	if (n->targets == 0)
+		return false;
 
 	LL_FOREACH_SAFE (v1->targets, t, tmp) {
 		if (t->node != n)
 			continue;
 		(void)engine_watch_remove(v1->s.engine, t->cookie);
 		drop_target(v1, t);
-		n->ended = true;
 	}
+	return n->ended = true;
 }
 
 static void make_notice(struct v1_source *v1)
@@ -502,7 +510,7 @@ static void v1_balance(const struct source *s, struct balance *sum)
 		b.kind[EVENT_OOM].unproven = UINT64_MAX;
 		b.reasons |= v1->no_events ? UNPROVEN_UNREADABLE : UNPROVEN_V1_POLLED;
 	}
-	if (v1->unreadable) {
+	if (v1->unreadable || v1->unread > 0) {
 		b.kind[EVENT_OOM].unproven = UINT64_MAX;
 		b.kind[EVENT_KILL].unproven = UINT64_MAX;
 		b.reasons |= UNPROVEN_UNREADABLE;

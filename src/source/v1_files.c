@@ -50,6 +50,11 @@ static bool shed(struct v1_source *v1)
 	return false;
 }
 
+bool v1_may_pass(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EINTR;
+}
+
 int v1_openat(struct v1_source *v1, int dir_fd, const char *path, int flags)
 {
 	for (;;) {
@@ -168,8 +173,13 @@ int v1_read_control(struct v1_source *v1, struct v1_node *n, struct v1_control *
 	if (n->control_fd >= 0)
 		return read_control(n->control_fd, ret);
 	dir_fd = v1_node_open(v1, n, O_PATH);
-	if (dir_fd == -ENODEV && v1_find_renamed(v1, n))
-		dir_fd = v1_node_open(v1, n, O_PATH);
+	if (dir_fd == -ENODEV) {
+		r = v1_find_renamed(v1, n);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			dir_fd = v1_node_open(v1, n, O_PATH);
+	}
 	if (dir_fd < 0)
 		return dir_fd;
 	fd = v1_openat(v1, dir_fd, "memory.oom_control", O_RDONLY);
@@ -194,7 +204,7 @@ static void doubt_early_ooms(struct v1_source *v1, int dir_fd)
 		return;
 	}
 	(void)v1_read_u64(v1, dir_fd, "memory.memsw.failcnt", &memsw);
-	v1->ooms_doubtful += (memory + memsw) / FAILED_CHARGES_MIN;
+	v1_doubt_ooms(v1, memory / FAILED_CHARGES_MIN + memsw / FAILED_CHARGES_MIN);
 }
 
 /* Whether the limit of @n's parent is a limit of @n: 5.10 and before could be set up otherwise. */
@@ -273,6 +283,7 @@ static bool may_register(const struct v1_source *v1, const struct v1_node *n)
 
 int v1_register(struct v1_source *v1, struct v1_node *n, int dir_fd)
 {
+	struct v1_control c;
 	struct v1_node *up;
 	int control_fd, r = -EPERM;
 
@@ -286,6 +297,8 @@ int v1_register(struct v1_source *v1, struct v1_node *n, int dir_fd)
 		n->or_above = true; /* what is above the visible root has limits, too */
 	if (!v1_is_real_root(v1, n) && may_register(v1, n))
 		r = add_event(v1, n, dir_fd, control_fd);
+	if (r < 0 && r != -ENOMEM && read_control(control_fd, &c) == -ENODEV)
+		r = -ENODEV; /* it was not refused: it is gone */
 	keep_control(v1, n, control_fd);
 	if (r == -ENODEV || r == -ENOMEM)
 		return r;
@@ -303,10 +316,9 @@ int v1_register(struct v1_source *v1, struct v1_node *n, int dir_fd)
 
 void v1_node_shut(struct v1_source *v1, struct v1_node *n, bool event_fd)
 {
-	if (n->wd >= 0) {
+	/* What inotify has seen in it until now is still to be read: @n is known by `wd` up to IN_IGNORED. */
+	if (n->wd >= 0)
 		(void)inotify_rm_watch(v1->inotify_fd, n->wd);
-		v1_node_drop_wd(v1, n);
-	}
 	give_back(v1, &n->control_fd);
 	if (!event_fd || n->event_fd < 0)
 		return;

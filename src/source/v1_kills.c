@@ -128,6 +128,7 @@ void v1_line_seen(struct v1_source *v1, struct v1_node *n, const struct v1_contr
 	uint64_t kills = c->oom_kill - n->kills;
 
 	see_pause(v1, n, c);
+	v1_set_unread(v1, n, false);
 	if (!n->covered || !n->based) {
 		n->kills = c->oom_kill;
 		n->based = true;
@@ -146,6 +147,14 @@ void v1_line_seen(struct v1_source *v1, struct v1_node *n, const struct v1_contr
 	n->unbooked += kills;
 	book(n);
 	v1_news(v1, n);
+}
+
+void v1_line_unread(struct v1_source *v1, struct v1_node *n, int r)
+{
+	if (v1_may_pass(r) && n->based)
+		v1_set_unread(v1, n, true);
+	else
+		v1->unreadable = true;
 }
 
 void v1_lines_later(struct v1_source *v1, struct v1_node *n)
@@ -177,7 +186,7 @@ static void read_line(struct v1_source *v1, struct v1_node *n)
 	if (r == 0)
 		v1_line_seen(v1, n, &c);
 	else if (r != -ENODEV)
-		v1->unreadable = true;
+		v1_line_unread(v1, n, r);
 	else if (n->event_fd >= 0)
 		signals_suspect(&v1->signals, &n->sig);
 	else

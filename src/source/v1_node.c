@@ -70,6 +70,7 @@ void v1_node_free(struct v1_source *v1, struct v1_node *n)
 	unlink_lists(v1, n);
 	signals_drop(&v1->signals, &n->sig);
 	v1_node_shut(v1, n, true);
+	v1_node_drop_wd(v1, n);
 	n->dir_fd = fd_close(n->dir_fd);
 	HASH_DELETE(hh, v1->by_id, n);
 	if (n->parent)
@@ -225,11 +226,27 @@ static void count(size_t *number, bool *was, bool is)
 	*was = is;
 }
 
+void v1_set_unread(struct v1_source *v1, struct v1_node *n, bool unread)
+{
+	count(&v1->unread, &n->unread, unread);
+}
+
 void v1_node_update(struct v1_source *v1, struct v1_node *n)
 {
+	if (n->dead && n->covered)
+		v1->unreadable |= n->unread; /* there is no next time */
+	if (n->dead)
+		v1_set_unread(v1, n, false);
 	count(&v1->polled, &n->polled,
 	      n->covered && !n->dead && n->event_fd < 0 && !v1_is_real_root(v1, n));
 	count(&v1->unwatched, &n->unwatched, n->deep && !n->dead && n->wd < 0);
+}
+
+/* A watch that ends leaves its doubts in the balance. */
+static void uncover(struct v1_source *v1, struct v1_node *n)
+{
+	v1_doubt_ooms(v1, signals_doubt(&n->sig));
+	signals_clear_doubt(&n->sig);
 }
 
 void v1_cover(struct v1_source *v1)
@@ -239,6 +256,7 @@ void v1_cover(struct v1_source *v1)
 
 	for (n = v1->root; n; n = v1_node_next(v1->root, n)) {
 		n->based &= n->covered;
+		n->was_covered = n->covered;
 		n->deep = n->covered = n->gone_all = false;
 	}
 	LL_FOREACH (v1->targets, t) {
@@ -251,6 +269,8 @@ void v1_cover(struct v1_source *v1)
 			n->deep = n->covered = true;
 			n->gone_all |= n->parent->gone_all;
 		}
+		if (n->was_covered && !n->covered)
+			uncover(v1, n);
 		v1_node_update(v1, n);
 	}
 }
@@ -289,15 +309,14 @@ void v1_reap(struct v1_source *v1)
 	while (more) {
 		more = false;
 		DL_FOREACH_SAFE2 (v1->reap, n, tmp, reap_next) {
-			if (n->children || n->targets > 0 || n->in_news || n->ep.active)
+			if (n->children || n->targets > 0 || n->in_news || n->ep.active ||
+			    n->wd >= 0)
 				continue;
 			ended |= n->ended;
 			v1_node_free(v1, n);
 			more = true;
 		}
 	}
-	if (ended) { /* what was above it only for its sake */
-		v1_cover(v1);
+	if (ended) /* what was above it only for its sake */
 		v1_prune(v1);
-	}
 }

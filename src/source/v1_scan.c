@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,7 +160,7 @@ static int found(struct v1_source *v1, struct v1_node *parent, int parent_fd, co
 			v1_unseen(v1);
 		return 0;
 	}
-	if (r < 0 && r != -ENOMEM) {
+	if (r < 0 && !v1_may_pass(r)) {
 		v1->unreadable = true;
 		return 0;
 	}
@@ -169,6 +170,18 @@ static int found(struct v1_source *v1, struct v1_node *parent, int parent_fd, co
 static bool is_child(const struct dirent *d)
 {
 	return d->d_type == DT_DIR && strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+}
+
+/* The next entry; NULL after the last, or if it cannot be read: then *@r is a negated errno. */
+static struct dirent *next_entry(DIR *dir, int *r)
+{
+	struct dirent *d;
+
+	errno = 0;
+	d = readdir(dir);
+	if (!d && errno != 0 && errno != ENOENT) /* that: removed meanwhile, so it was empty */
+		*r = errno_neg();
+	return d;
 }
 
 /* Finds what is new in @n, and gives what was renamed its name. */
@@ -193,7 +206,7 @@ static int list(struct v1_source *v1, struct v1_node *n)
 		fd_close(fd);
 		return -ENOMEM;
 	}
-	while (r == 0 && (d = readdir(dir))) {
+	while (r == 0 && (d = next_entry(dir, &r))) {
 		struct v1_node *known;
 
 		if (!is_child(d))
@@ -206,27 +219,38 @@ static int list(struct v1_source *v1, struct v1_node *n)
 	return r;
 }
 
-bool v1_find_renamed(struct v1_source *v1, struct v1_node *n)
+/* The same for those above, from the top: any of them may have another name as well. */
+static int find_parent(struct v1_source *v1, struct v1_node *n)
 {
-	bool is_there = false;
+	int fd = v1_node_open(v1, n->parent, O_RDONLY);
+	int r;
+
+	if (fd != -ENODEV)
+		return fd;
+	r = v1_find_renamed(v1, n->parent);
+	return r > 0 ? v1_node_open(v1, n->parent, O_RDONLY) : r < 0 ? r : -ENODEV;
+}
+
+int v1_find_renamed(struct v1_source *v1, struct v1_node *n)
+{
 	struct dirent *d;
+	int fd, r = 0;
 	DIR *dir;
-	int fd;
 
 	if (!n->parent)
-		return false;
-	fd = v1_node_open(v1, n->parent, O_RDONLY);
+		return 0;
+	fd = find_parent(v1, n);
 	if (fd < 0)
-		return false;
+		return fd == -ENODEV ? 0 : fd;
 	dir = fdopendir(fd);
 	if (!dir) {
 		fd_close(fd);
-		return false;
+		return -ENOMEM;
 	}
-	while (!is_there && (d = readdir(dir)))
-		is_there = d->d_ino == n->id && v1_node_rename(v1, n, d->d_name) == 0;
+	while (r == 0 && (d = next_entry(dir, &r)))
+		r = d->d_ino != n->id ? 0 : v1_node_rename(v1, n, d->d_name) < 0 ? -ENOMEM : 1;
 	closedir(dir);
-	return is_there;
+	return r;
 }
 
 static void verify(struct v1_source *v1, struct v1_node *n)
@@ -331,20 +355,37 @@ static void appeared(struct v1_source *v1, struct v1_node *parent, const char *n
 		v1_scan_later(v1, parent);
 }
 
+/* Nothing of it is queued any more. */
+static void ignored(struct v1_source *v1, struct v1_node *n)
+{
+	v1_node_drop_wd(v1, n);
+	if (n->released)
+		v1->tell_ns = v1->now_ns; /* run() can free it */
+}
+
+static void overflowed(struct v1_source *v1)
+{
+	v1_unseen(v1);
+	v1_rescan(v1, true);
+	v1_lines_all(v1); /* who is gone is found by that */
+	for (struct v1_node *n = v1->root; n; n = v1_node_next(v1->root, n))
+		if (n->dead)
+			ignored(v1, n); /* that may be among what was lost */
+}
+
 static void take_change(struct v1_source *v1, const struct inotify_event *ev)
 {
 	struct v1_node *n;
 
 	if (ev->mask & IN_Q_OVERFLOW) {
-		v1_rescan(v1, true);
-		v1_lines_all(v1); /* who is gone is found by that */
+		overflowed(v1);
 		return;
 	}
 	n = v1_node_by_wd(v1, ev->wd);
 	if (!n)
 		return;
 	if (ev->mask & IN_IGNORED)
-		v1_node_drop_wd(v1, n);
+		ignored(v1, n);
 	else if (!(ev->mask & IN_ISDIR) || !n->deep)
 		return;
 	else if (ev->mask & IN_DELETE)
@@ -378,10 +419,16 @@ static int ready(struct source_io *io, uint32_t events, uint64_t now_ns)
 	return 0;
 }
 
+/* What comes in meanwhile is not waited for: where cgroups come and go all the time it has no end. */
 void v1_scan_drain(struct v1_source *v1)
 {
-	while (v1->inotify_fd >= 0 && take_changes(v1) > 0)
-		;
+	int queued = 0;
+	ssize_t n = 1;
+
+	if (v1->inotify_fd < 0 || ioctl(v1->inotify_fd, FIONREAD, &queued) < 0)
+		return;
+	for (; queued > 0 && n > 0; queued -= (int)n)
+		n = take_changes(v1);
 }
 
 int v1_scan_open(struct v1_source *v1)

@@ -50,16 +50,40 @@ static bool is_under_oom(struct signals *sig, void *ctx)
 	return c.under_oom && !is_paused(v1, n);
 }
 
+/* What is below a removed cgroup was removed before it. */
+static bool is_below_removed(const struct v1_node *n)
+{
+	for (n = n->parent; n; n = n->parent)
+		if (n->dead)
+			return true;
+	return false;
+}
+
 static bool is_alive(struct signals *sig, void *ctx)
 {
 	struct v1_node *n = v1_node_of(sig);
 	struct v1_source *v1 = ctx;
 	struct v1_control c;
-	int r = v1_read_control(v1, n, &c);
+	int r = is_below_removed(n) ? -ENODEV : v1_read_control(v1, n, &c);
 
 	if (r == 0)
 		v1_line_seen(v1, n, &c);
 	return r != -ENODEV;
+}
+
+void v1_doubt_ooms(struct v1_source *v1, uint64_t ooms)
+{
+	if (__builtin_add_overflow(v1->ooms_doubtful, ooms, &v1->ooms_doubtful))
+		v1->ooms_doubtful = UINT64_MAX;
+}
+
+/* Whether the watch on @n has ended with its cgroup, or with one above. */
+static bool has_ended(const struct v1_node *n)
+{
+	for (; n; n = n->parent)
+		if (n->ended)
+			return true;
+	return false;
 }
 
 static void own(struct signals *sig, uint64_t ooms, void *ctx)
@@ -68,17 +92,24 @@ static void own(struct signals *sig, uint64_t ooms, void *ctx)
 	struct v1_source *v1 = ctx;
 
 	v1_episode_begin(v1, n, ooms);
-	if (!n->covered)
+	if (!n->covered) {
+		if (has_ended(n))
+			v1_doubt_ooms(v1, ooms);
 		return;
+	}
 	v1->counted[EVENT_OOM] += ooms;
 	n->ooms_new += ooms;
 	n->check_pause = !n->dead;
 	v1_news(v1, n);
 }
 
-/* The kills of whoever ran out of memory at or above @n may have been in it. */
+/* The kills of whoever ran out of memory at or above @n may have been in it. What was below is gone too. */
 static void vanish(struct v1_source *v1, struct v1_node *n)
 {
+	struct v1_node *c;
+
+	DL_FOREACH (n->children, c)
+		v1_lines_later(v1, c);
 	for (struct v1_node *up = n; up; up = v1_node_limit_above(up))
 		up->vanished_ns = v1->now_ns;
 }
@@ -111,7 +142,7 @@ static void released(struct signals *sig, void *ctx)
 	struct v1_source *v1 = ctx;
 
 	if (n->covered)
-		v1->ooms_doubtful += signals_doubt(sig);
+		v1_doubt_ooms(v1, signals_doubt(sig));
 	v1_reap_later(v1, n);
 }
 
@@ -129,6 +160,16 @@ void v1_signals_all(struct v1_source *v1)
 {
 	for (struct v1_node *n = v1->root; n; n = v1_node_next(v1->root, n))
 		signals_wake(&v1->signals, &n->sig);
+}
+
+void v1_below_gone(struct v1_source *v1, struct v1_node *n)
+{
+	if (n->dead)
+		return;
+	if (n->event_fd < 0)
+		v1_polled_gone(v1, n);
+	else if (n->sig.state == SIGNALS_LIVE) /* without a baseline it is looked at anyway */
+		signals_suspect(&v1->signals, &n->sig);
 }
 
 /* Its line was last read up to a second ago. */

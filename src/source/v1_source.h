@@ -72,15 +72,17 @@ struct v1_node {
 	int wd;           /* inotify watch on the directory, -1: none */
 	unsigned targets; /* watches that name it */
 
-	bool deep;      /* in the subtree of a watch: what is below belongs to it as well */
-	bool covered;   /* deep, or named itself */
-	bool gone_all;  /* its removal is told whatever else happened */
-	bool cut;       /* use_hierarchy=0 above: no limit above this one is its business */
-	bool or_above;  /* the parent is not registered: its signals may be of any limit above */
-	bool polled;    /* covered and not registered */
-	bool unwatched; /* deep and not under inotify */
-	bool based;     /* `kills` is what was there when the watch began, or later */
-	bool keep;      /* at or above a named one; while v1_prune() runs */
+	bool deep;        /* in the subtree of a watch: what is below belongs to it as well */
+	bool covered;     /* deep, or named itself */
+	bool was_covered; /* while v1_cover() runs */
+	bool gone_all;    /* its removal is told whatever else happened */
+	bool cut;         /* use_hierarchy=0 above: no limit above this one is its business */
+	bool or_above;    /* the parent is not registered: its signals may be of any limit above */
+	bool polled;      /* covered and not registered */
+	bool unwatched;   /* deep and not under inotify */
+	bool based;       /* `kills` is what was there when the watch began, or later */
+	bool unread;      /* its line could not be read last time */
+	bool keep;        /* at or above a named one; while v1_prune() runs */
 	bool had_event;
 	bool dead;     /* removed */
 	bool released; /* no longer needed by the account of signals */
@@ -158,9 +160,10 @@ struct v1_source {
 	unsigned notices;     /* which are in `notice` */
 	unsigned descriptors; /* held for nodes */
 	unsigned descriptors_max;
-	bool no_controls; /* short of descriptors: control files are not held open */
-	bool no_events;   /* shorter still: new cgroups are not registered */
-	int spare_fd[2];  /* given up for a moment to open something after all */
+	bool watches_ended; /* in this round */
+	bool no_controls;   /* short of descriptors: control files are not held open */
+	bool no_events;     /* shorter still: new cgroups are not registered */
+	int spare_fd[2];    /* given up for a moment to open something after all */
 
 	int inotify_fd;
 	struct source_io inotify_io;
@@ -192,6 +195,7 @@ struct v1_source {
 	uint64_t kills_doubtful; /* ooms whose kill may have been in a cgroup that is gone */
 	uint64_t unseen;         /* places where cgroups may have come and gone unregistered */
 	bool blind;              /* some cgroups were polled at some time */
+	size_t unread;           /* lines that could not be read last time */
 	bool unreadable;         /* some lines could not be read */
 	char notice[512];
 };
@@ -234,6 +238,7 @@ int v1_node_rename(struct v1_source *v1, struct v1_node *n, const char *name);
 struct v1_node *v1_node_limit_above(struct v1_node *n);
 /* Whether @n is the root of the whole hierarchy: it has no limit, and its eventfds stay silent. */
 bool v1_is_real_root(const struct v1_source *v1, const struct v1_node *n);
+void v1_set_unread(struct v1_source *v1, struct v1_node *n, bool unread);
 /* Brings `polled`, `unwatched` and their counts up to date after something about @n has changed. */
 void v1_node_update(struct v1_source *v1, struct v1_node *n);
 /* Which nodes belong to a watch, after the watches have changed. */
@@ -246,6 +251,9 @@ void v1_reap_later(struct v1_source *v1, struct v1_node *n);
 void v1_reap(struct v1_source *v1);
 
 /* v1_files.c */
+
+/* Whether the error @r is one that may be over a moment later: it says nothing of the cgroup. */
+bool v1_may_pass(int r);
 
 /* Opens with O_CLOEXEC; gives up descriptors of less importance when there are none left. */
 int v1_openat(struct v1_source *v1, int dir_fd, const char *path, int flags);
@@ -281,8 +289,11 @@ int v1_scan_run(struct v1_source *v1, size_t max);
 void v1_scan_drain(struct v1_source *v1);
 /* A cgroup came and went before it could be registered, or may have. */
 void v1_unseen(struct v1_source *v1);
-/* Looks for @n under another name: true if there is one, which it then has. */
-bool v1_find_renamed(struct v1_source *v1, struct v1_node *n);
+/*
+ * Looks for @n, which is not where it was. Returns 1 if it is there under another name, which it then has,
+ * 0 if it is gone, or a negated errno: not known.
+ */
+int v1_find_renamed(struct v1_source *v1, struct v1_node *n);
 /* When v1_scan_run() has something to do. */
 uint64_t v1_scan_deadline(const struct v1_source *v1);
 /* Finds or makes the node of the child called @name, whose directory is open. */
@@ -291,8 +302,10 @@ int v1_child(struct v1_source *v1, struct v1_node *parent, const char *name, int
 
 /* v1_eventfd.c */
 
-/* The watches on @n, which is gone, are over. */
-void v1_end_targets(struct v1_source *v1, struct v1_node *n);
+/* The watches on @n, which is gone, are over. Returns whether there was one. */
+bool v1_end_targets(struct v1_source *v1, struct v1_node *n);
+/* Brings everything up to date after the watches have changed. */
+void v1_watches_changed(struct v1_source *v1);
 
 /* v1_signals.c */
 
@@ -300,6 +313,10 @@ extern const struct signals_ops v1_signals_ops;
 int v1_event_ready(struct source_io *io, uint32_t events, uint64_t now_ns);
 /* Looks at all eventfds, whether or not they are ready. */
 void v1_signals_all(struct v1_source *v1);
+/* @n is below a cgroup that is gone. */
+void v1_below_gone(struct v1_source *v1, struct v1_node *n);
+/* That many ooms of what is watched may be untold. */
+void v1_doubt_ooms(struct v1_source *v1, uint64_t ooms);
 /* A cgroup without eventfd is gone. */
 void v1_polled_gone(struct v1_source *v1, struct v1_node *n);
 
@@ -309,6 +326,11 @@ void v1_polled_gone(struct v1_source *v1, struct v1_node *n);
 void v1_episode_begin(struct v1_source *v1, struct v1_node *n, uint64_t ooms);
 /* What memory.oom_control of @n says. */
 void v1_line_seen(struct v1_source *v1, struct v1_node *n, const struct v1_control *c);
+/*
+ * It could not be read, for @r. If that passes, the next time makes up for it, as the line only grows; not
+ * if what it showed when the watch began is not known either.
+ */
+void v1_line_unread(struct v1_source *v1, struct v1_node *n, int r);
 void v1_lines_later(struct v1_source *v1, struct v1_node *n);
 /* All lines of what is watched. */
 void v1_lines_all(struct v1_source *v1);

@@ -120,7 +120,8 @@ static void release_ooms(struct v1_node *n)
 {
 	if (n->kills_new > 0)
 		for (; n; n = v1_node_limit_above(n))
-			n->merge_ns = 0;
+			if (n->ooms_new > 0)
+				n->merge_ns = 0;
 }
 
 /* Ooms that come while others were told just now wait, to make one event with what follows. */
@@ -156,15 +157,66 @@ static int tell_kills(struct v1_source *v1, struct v1_node *n)
 	return 0;
 }
 
+static bool has_counts(const struct v1_node *n)
+{
+	return n->ooms_new > 0 || n->kills_new > 0 || n->paused_new;
+}
+
+static bool told(const struct v1_node *n)
+{
+	return !has_counts(n) && !n->gone_new;
+}
+
+/*
+ * Whether nothing can come of @top, which is gone, nor of what was below it. A watch ends with the end
+ * of its cgroup, and what came later would be told to nobody.
+ */
+static bool is_complete(struct v1_source *v1, struct v1_node *top)
+{
+	bool complete = true;
+
+	for (struct v1_node *n = top; n; n = v1_node_next(top, n)) {
+		uint64_t at;
+
+		if (n != top)
+			v1_below_gone(v1, n);
+		at = signals_complete_ns(&n->sig);
+		if (at > v1->now_ns && at < v1->tell_ns)
+			v1->tell_ns = at;
+		complete &= n->dead && at <= v1->now_ns && (n == top || told(n));
+	}
+	return complete;
+}
+
+/* Returns 1 if it was told, 0 if it is not time for it, or -ENOMEM. */
 static int tell_gone(struct v1_source *v1, struct v1_node *n)
 {
-	if (!n->gone_new)
+	if (!n->gone_new || has_counts(n) || (n->targets > 0 && !is_complete(v1, n)))
 		return 0;
 	if ((n->targets > 0 || n->had_event || n->gone_all) && n->covered &&
 	    tell(v1, n, EVENT_GONE, NULL, 1) < 0)
 		return -ENOMEM;
 	n->gone_new = false;
-	v1_end_targets(v1, n);
+	v1->watches_ended |= v1_end_targets(v1, n);
+	return 1;
+}
+
+/* The end of a named one may wait for that of another, later in the list. */
+static int tell_all_gone(struct v1_source *v1)
+{
+	struct v1_node *n;
+	bool more = true;
+
+	while (more) {
+		more = false;
+		DL_FOREACH2 (v1->news, n, news_next) {
+			int r = tell_gone(v1, n);
+
+			if (r < 0)
+				return r;
+			more |= r > 0;
+		}
+	}
 	return 0;
 }
 
@@ -195,11 +247,6 @@ static int tell_host_kills(struct v1_source *v1)
 	return 0;
 }
 
-static bool told(const struct v1_node *n)
-{
-	return n->ooms_new == 0 && n->kills_new == 0 && !n->paused_new && !n->gone_new;
-}
-
 void v1_tell(struct v1_source *v1)
 {
 	struct v1_node *n, *tmp;
@@ -212,9 +259,10 @@ void v1_tell(struct v1_source *v1)
 		r |= tell_node(v1, n);
 	DL_FOREACH2 (v1->news, n, news_next)
 		r |= tell_kills(v1, n);
-	DL_FOREACH2 (v1->news, n, news_next)
-		if (n->ooms_new == 0 && n->kills_new == 0 && !n->paused_new)
-			r |= tell_gone(v1, n);
+	r |= tell_all_gone(v1);
+	if (v1->watches_ended)
+		v1_watches_changed(v1);
+	v1->watches_ended = false;
 	r |= tell_host_kills(v1);
 	if (r != 0)
 		v1->tell_ns = v1->now_ns + V1_RETRY_NS;

@@ -29,15 +29,19 @@
 static int read_vmstat(struct v1_source *v1)
 {
 	char text[TEXT_MAX];
+	size_t len = 0;
+	ssize_t n = 1;
 	uint64_t v;
-	ssize_t n;
 
 	if (v1->vmstat_fd < 0)
 		return -ENOENT;
-	n = pread(v1->vmstat_fd, text, sizeof(text) - 1, 0);
-	if (n < 0)
-		return errno_neg();
-	text[n] = '\0';
+	/* The kernel hands out at most a page at a time. */
+	for (; n > 0 && len < sizeof(text) - 1; len += (size_t)n) {
+		n = pread(v1->vmstat_fd, text + len, sizeof(text) - 1 - len, (off_t)len);
+		if (n < 0)
+			return errno_neg();
+	}
+	text[len] = '\0';
 	if (flat_keyed_u64(text, "oom_kill", &v) != 0)
 		return -EBADMSG;
 	v1->vmstat = v;

@@ -187,7 +187,7 @@ static void short_lived(int makers, int rounds, int levels)
 {
 	uint64_t *heard =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	uint64_t all = 0, ooms, kills, cgroups = (uint64_t)(makers * rounds);
+	uint64_t all = 0, ooms, kills, cgroups = (uint64_t)makers * (uint64_t)rounds;
 	struct balance b;
 	struct rig r;
 
@@ -381,6 +381,81 @@ static void watched_tops_go(void **state)
 	rig_close(&r);
 }
 
+static const char *level(int top, int depth)
+{
+	static char path[32];
+
+	snprintf(path, sizeof(path), "p%d%.*s", top, 2 * depth, "/a/b");
+	return path;
+}
+
+/* Each removed from below, a watched top last; half of them had ooms, half are looked at meanwhile. */
+static uint64_t remove_tops(struct rig *r, int tops)
+{
+	uint64_t ooms = 0;
+
+	for (int i = 0; i < tops; i++) {
+		for (int depth = 0; i % 2 && depth < 3; depth += 2) {
+			char path[32];
+
+			strcpy(path, level(i, depth));
+			ooms += box_oom_heard(&box, path, path);
+		}
+		for (int depth = 2; depth >= 0; depth--) {
+			box_rmdir(&box, level(i, depth));
+			if (i % 4 > 1)
+				rig_catch_up(r);
+		}
+	}
+	return ooms;
+}
+
+/* Nothing of what was at or below @top is told after its end. */
+static void assert_last(const struct rig *r, const char *top)
+{
+	bool ended = false;
+
+	for (const struct seen *s = r->first; s; s = s->next) {
+		if (strncmp(s->e->cgroup, top, strlen(top)) != 0)
+			continue;
+		assert_false(ended);
+		ended = s->e->kind == EVENT_GONE && strcmp(s->e->cgroup, top) == 0;
+	}
+	assert_true(ended);
+}
+
+static void what_is_below_goes_first(void **state)
+{
+	enum { TOPS = 8 };
+	uint64_t ooms, told;
+	struct balance b;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, &box);
+	for (int i = 0; i < TOPS; i++) {
+		box_make(&box, level(i, 0), 4 * BOX_LIMIT);
+		box_mkdir(&box, level(i, 1));
+		box_make(&box, level(i, 2), BOX_LIMIT);
+		rig_watch(&r, level(i, 0), false, true);
+	}
+	ooms = remove_tops(&r, TOPS);
+	for (int i = 0; i < TOPS; i++)
+		rig_until(&r, EVENT_GONE, level(i, 0), 1);
+	assert_int_equal(engine_watches(r.engine), 0);
+	for (int i = 0; i < TOPS; i++) {
+		for (int depth = 0; depth < 3; depth++)
+			assert_int_equal(rig_count(&r, EVENT_GONE, level(i, depth)), 1);
+		assert_last(&r, box_name(&box, level(i, 0)));
+	}
+	rig_settle(&r);
+	b = balance_of(&r);
+	told = rig_count(&r, EVENT_OOM, NULL);
+	assert_int_equal(b.kind[EVENT_OOM].reported, told);
+	assert_true(told <= ooms && told + b.kind[EVENT_OOM].unproven >= ooms);
+	rig_close(&r);
+}
+
 /* A branch with ooms in each of its levels is removed at once. */
 static void a_branch_goes(void **state)
 {
@@ -546,6 +621,7 @@ int main(void)
 		cmocka_unit_test_teardown(renamed, clear_box),
 		cmocka_unit_test_teardown(replaced, clear_box),
 		cmocka_unit_test_teardown(watched_tops_go, clear_box),
+		cmocka_unit_test_teardown(what_is_below_goes_first, clear_box),
 		cmocka_unit_test_teardown(a_branch_goes, clear_box),
 		cmocka_unit_test_teardown(in_a_storm, clear_box),
 		cmocka_unit_test_teardown(at_rest, clear_box),

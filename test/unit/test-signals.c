@@ -32,6 +32,7 @@ struct cg {
 	uint64_t eventfd;
 	uint64_t offline_ns; /* when its registration ends */
 	bool closed, released;
+	bool complete;  /* nothing can come to light any more */
 	bool disturbed; /* something was under way as it was registered or removed */
 	uint64_t own;   /* ooms since it was registered */
 	uint64_t told;
@@ -325,6 +326,7 @@ static void sim_own(struct signals *s, uint64_t n, void *ctx)
 {
 	(void)ctx;
 	assert_true(n > 0);
+	assert_false(cg_of(s)->complete);
 	cg_of(s)->told += n;
 	/* Never one too many, at any moment. */
 	assert_true(cg_of(s)->told <= cg_of(s)->own);
@@ -403,6 +405,15 @@ static void wake(struct sim *sim, bool all)
 	}
 }
 
+static void look_and_note(struct sim *sim)
+{
+	signals_pass(&sim->set, sim->now_ns);
+	for (int i = 0; i < CGROUPS; i++)
+		if (sim->cg[i].used && sim->cg[i].registered &&
+		    signals_complete_ns(&sim->cg[i].sig) <= sim->now_ns)
+			sim->cg[i].complete = true;
+}
+
 static void we_step(struct sim *sim)
 {
 	switch (rnd(sim, 8)) {
@@ -412,7 +423,7 @@ static void we_step(struct sim *sim)
 	case 1:
 	case 2:
 		wake(sim, false);
-		signals_pass(&sim->set, sim->now_ns);
+		look_and_note(sim);
 		break;
 	default:
 		kernel_runs(sim);
@@ -437,7 +448,7 @@ static void come_to_rest(struct sim *sim)
 		sim->now_ns += SIGNALS_LINGER_NS;
 		kernel_offline(sim);
 		wake(sim, true);
-		signals_pass(&sim->set, sim->now_ns);
+		look_and_note(sim);
 	} while (signals_deadline(&sim->set) != UINT64_MAX);
 	assert_false(signals_open(&sim->set, sim->now_ns));
 	sim->frozen = false;
@@ -667,8 +678,12 @@ static void a_branch_that_goes_at_once_keeps_its_ooms(void **state)
 	assert_true(signals_open(&sim->set, sim->now_ns));
 	while (signals_open(&sim->set, sim->now_ns))
 		pass(sim, SIGNALS_CLOSE_NS);
+	assert_true(signals_complete_ns(&sim->cg[1].sig) <= sim->now_ns);
+	assert_true(signals_complete_ns(&sim->cg[3].sig) > sim->now_ns);
+	assert_true(signals_complete_ns(&sim->cg[2].sig) == UINT64_MAX);
 	while (signals_deadline(&sim->set) != UINT64_MAX)
 		pass(sim, SIGNALS_LINGER_NS);
+	assert_true(signals_complete_ns(&sim->cg[3].sig) <= sim->now_ns);
 	told(sim, 0, 0, 0, 1);
 	assert_int_equal(sim->cg[3].sig.doubt + sim->cg[1].sig.doubt, 0);
 	free(sim);

@@ -1,205 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The v1 source on plain directories, where nothing can be registered and all is polled
- *
- *   T/cg/…/memory.oom_control   with the lines of the kernel's
- *   T/proc/vmstat               the host's own count of kills
- *
- * Time is what the test says it is. What needs a kernel is in test/native.
+ * The v1 source on plain directories, where nothing can be registered and all is polled. What needs a
+ * kernel is in test/native.
  */
-#include "cmocka_all.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/clock.h"
-#include "base/fd.h"
-#include "fail_malloc.h"
-#include "source/source.h"
+#include "v1_fake.h"
 
 #define ODD "a b\t\n\"'\\\033[31m\xff\xfe"
-
-struct fake {
-	char top[64];
-	struct cgroup_host host;
-	struct engine *engine;
-	struct source *source;
-	int epoll_fd;
-	uint64_t now_ns;
-	uint64_t kills; /* on the whole host */
-};
-
-static void write_text(const char *path, const char *text)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		fail_msg("%s: %s", path, strerror(errno));
-}
-
-static void set_vmstat(struct fake *f, uint64_t kills)
-{
-	char path[128], text[128];
-
-	f->kills = kills;
-	snprintf(path, sizeof(path), "%s/proc/vmstat", f->top);
-	snprintf(text, sizeof(text), "nr_free_pages 1\noom_kill %llu\n", (unsigned long long)kills);
-	write_text(path, text);
-}
-
-static void set_line(struct fake *f, const char *cg, unsigned kills)
-{
-	char path[512], text[128];
-
-	snprintf(path, sizeof(path), "%s/cg%s/memory.oom_control", f->top, cg);
-	snprintf(text, sizeof(text), "oom_kill_disable 0\nunder_oom 0\noom_kill %u\n", kills);
-	write_text(path, text);
-}
-
-static void make(struct fake *f, const char *cg)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/cg%s", f->top, cg);
-	assert_int_equal(mkdir(path, 0755), 0);
-	set_line(f, cg, 0);
-}
-
-static void setup(struct fake *f)
-{
-	char path[128];
-
-	*f = (struct fake){ .top = "/tmp/oomn-v1-XXXXXX", .host = CGROUP_HOST_NULL };
-	assert_non_null(mkdtemp(f->top));
-	snprintf(path, sizeof(path), "%s/proc", f->top);
-	assert_int_equal(mkdir(path, 0755), 0);
-	make(f, "");
-	set_vmstat(f, 100);
-	snprintf(path, sizeof(path), "%s/cg", f->top);
-	assert_int_equal(cgroup_host_open_fake(&f->host, path, HIERARCHY_V1), 0);
-	free(f->host.proc);
-	assert_true(asprintf(&f->host.proc, "%s/proc", f->top) > 0);
-	f->now_ns = clock_boottime_ns();
-}
-
-static int unlink_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static void start(struct fake *f)
-{
-	struct source_args args = { .host = &f->host };
-
-	f->epoll_fd = args.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	f->engine = args.engine = engine_new(1024);
-	assert_int_equal(source_v1_eventfd.open(&f->source, &args), 0);
-}
-
-static void stop(struct fake *f)
-{
-	if (f->source)
-		f->source->ops->close(f->source);
-	engine_free(f->engine);
-	fd_close(f->epoll_fd);
-}
-
-static void teardown(struct fake *f)
-{
-	stop(f);
-	cgroup_host_close(&f->host);
-	assert_int_equal(nftw(f->top, unlink_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static int try_watch(struct fake *f, const char *cg, uint64_t cookie)
-{
-	struct cgroup_at at = CGROUP_AT_NULL;
-	struct source_target t = { .cookie = cookie, .at = &at };
-	struct watch w = { .cookie = cookie, .kinds = EVENT_MASK_ALL };
-	int r;
-
-	r = strcmp(cg, "/") == 0 ? cgroup_host_root(&f->host, &at)
-				 : cgroup_host_resolve(&f->host, cg, &at);
-	if (r != 0)
-		return r < 0 ? r : -ENOENT;
-	t.whole_host = strcmp(cg, "/") == 0;
-	r = f->source->ops->attach(f->source, &t);
-	w.path = at.path;
-	if (r == 0)
-		r = engine_watch_add(f->engine, &w);
-	cgroup_at_close(&at);
-	return r;
-}
-
-static void watch(struct fake *f, const char *cg)
-{
-	assert_int_equal(try_watch(f, cg, 1), 0);
-}
-
-/* What is ready, then what is due @later. */
-static void go(struct fake *f, uint64_t later_ns)
-{
-	struct epoll_event ready[16];
-	int n = epoll_wait(f->epoll_fd, ready, 16, 0);
-
-	f->now_ns += later_ns;
-	for (int i = 0; i < n; i++) {
-		struct source_io *io = ready[i].data.ptr;
-
-		assert_int_equal(io->ready(io, ready[i].events, f->now_ns), 0);
-	}
-	while (f->source->ops->deadline(f->source) <= f->now_ns)
-		assert_int_equal(f->source->ops->run(f->source, f->now_ns), 0);
-}
-
-/* A second and a half: longer than any wait of the source. */
-static void wait_long(struct fake *f)
-{
-	for (int i = 0; i < 60; i++)
-		go(f, 25 * NSEC_PER_MSEC);
-}
-
-static void expect(struct fake *f, enum event_kind kind, const char *cg, uint64_t count)
-{
-	_cleanup_event_ struct event *e = NULL;
-
-	assert_int_equal(engine_next(f->engine, &e), 1);
-	assert_int_equal(e->kind, kind);
-	assert_string_equal(e->cgroup, cg);
-	assert_int_equal(e->count_min, count);
-	assert_int_equal(e->count_max, count);
-}
-
-static void expect_nothing(struct fake *f)
-{
-	struct event *e;
-
-	assert_int_equal(engine_next(f->engine, &e), 0);
-}
-
-static struct balance balance_of(struct fake *f)
-{
-	struct balance b = { 0 };
-
-	f->source->ops->balance(f->source, &b);
-	return b;
-}
-
-static void settle(struct fake *f)
-{
-	while (f->source->ops->settle(f->source, f->now_ns) != 0)
-		go(f, 10 * NSEC_PER_MSEC);
-}
 
 static void kills_are_polled(void **state)
 {
@@ -316,18 +122,81 @@ static void the_watched_one_is_renamed(void **state)
 	teardown(&f);
 }
 
-static void overflow(void **state)
+/* Out of descriptors for a while, even for those that are opened for a moment only. */
+static void no_descriptor_for_a_while(void **state)
 {
-	char path[256];
-	unsigned max = 0;
+	struct rlimit old = keep_no_files_open(0);
+	int held[128], n = 0;
 	struct fake f;
-	FILE *file;
 
 	(void)state;
-	file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+	setup(&f);
+	make(&f, "/a");
+	start(&f);
+	watch(&f, "/a");
+	make(&f, "/a/new");
+	set_line(&f, "/a/new", 1);
+	set_vmstat(&f, 101);
+	while (n < 128 && (held[n] = dup(f.epoll_fd)) >= 0)
+		n++;
+	assert_in_range(n, 1, 127);
+	wait_long(&f);
+	expect_nothing(&f);
+	while (n > 0)
+		fd_close(held[--n]);
+	wait_long(&f);
+	wait_long(&f);
+	expect(&f, EVENT_KILL, "/a/new", 1);
+	expect_nothing(&f);
+	assert_int_equal(engine_watches(f.engine), 1);
+	assert_int_equal(balance_of(&f).kind[EVENT_KILL].unproven, 0);
+	teardown(&f);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
+static unsigned inotify_queue_max(void)
+{
+	FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+	unsigned max = 0;
+
 	assert_non_null(file);
 	assert_int_equal(fscanf(file, "%u", &max), 1);
 	fclose(file);
+	return max;
+}
+
+/* Who knows what came and went while the queue was full. */
+static void an_overflow_hides(void **state)
+{
+	unsigned max = inotify_queue_max();
+	char path[256];
+	struct fake f;
+
+	(void)state;
+	setup(&f);
+	make(&f, "/a");
+	start(&f);
+	watch(&f, "/a");
+	snprintf(path, sizeof(path), "%s/cg/a/file", f.top);
+	for (unsigned i = 0; i < max / 2 + 1; i++) {
+		write_text(path, "");
+		assert_int_equal(unlink(path), 0);
+	}
+	settle(&f);
+	assert_false(balance_of(&f).reasons & UNPROVEN_V1_UNSEEN);
+	set_vmstat(&f, 101);
+	settle(&f);
+	assert_true(balance_of(&f).reasons & UNPROVEN_V1_UNSEEN);
+	teardown(&f);
+}
+
+static void overflow(void **state)
+{
+	unsigned max = inotify_queue_max();
+	char path[256];
+	struct fake f;
+
+	(void)state;
 	setup(&f);
 	make(&f, "/a");
 	start(&f);
@@ -555,7 +424,9 @@ static void no_memory_later(void **state)
 
 	(void)state;
 	for (nth = 1; failed; nth++)
-		for (int all = 0; all < 2; all++) {
+		for (int how = 0; how < 4;
+		     how++) { /* from there on or once, files kept open or not */
+			struct rlimit old = keep_no_files_open(how & 2 ? 0 : 64);
 			struct fake f;
 
 			setup(&f);
@@ -567,7 +438,7 @@ static void no_memory_later(void **state)
 			set_line(&f, "/a", 1);
 			set_line(&f, "/a/new/deep", 2);
 			set_vmstat(&f, 103);
-			fail_malloc_arm(nth, all);
+			fail_malloc_arm(nth, how & 1);
 			go(&f, NSEC_PER_SEC);
 			go(&f, NSEC_PER_SEC / 10);
 			failed = fail_malloc_disarm();
@@ -585,7 +456,9 @@ static void no_memory_later(void **state)
 			expect_nothing(&f);
 			assert_int_equal(balance_of(&f).kind[EVENT_KILL].reported, 3);
 			assert_int_equal(balance_of(&f).kind[EVENT_KILL].counted, 3);
+			assert_int_equal(balance_of(&f).kind[EVENT_KILL].unproven, 0);
 			teardown(&f);
+			assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 		}
 	assert_in_range(nth, 5, 1000);
 }
@@ -598,7 +471,9 @@ int main(void)
 		cmocka_unit_test(without_vmstat_all_lines_are_read),
 		cmocka_unit_test(appear_and_are_renamed),
 		cmocka_unit_test(the_watched_one_is_renamed),
+		cmocka_unit_test(no_descriptor_for_a_while),
 		cmocka_unit_test(overflow),
+		cmocka_unit_test(an_overflow_hides),
 		cmocka_unit_test(odd_and_long_names),
 		cmocka_unit_test(a_line_that_is_none),
 		cmocka_unit_test(the_host_counts_what_is_gone),
