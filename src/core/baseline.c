@@ -45,19 +45,15 @@ struct scan {
 
 static int scan_dir(struct baseline *b, struct account *a, int dir, const struct counts *total);
 
-static int enter(struct scan *s, const char *name, struct account *c, const struct counts *counts)
+static int enter(struct scan *s, struct account *c, const struct counts *counts)
 {
 	const struct ledger *l = s->b->d->l;
 	int child = -1;
 	int r;
 
-	/*
-	 * Should the name be another cgroup's by now, @c is gone, and what is found moves to the other
-	 * one when that is met.
-	 */
 	c->reported = *counts;
 	c->lumped = true;
-	r = l->ops->open(l->ctx, s->dir, name, &child);
+	r = descent_open(s->b->d, s->dir, c, &child);
 	if (r == 0) {
 		r = scan_dir(s->b, c, child, counts);
 		l->ops->close(l->ctx, child);
@@ -111,7 +107,7 @@ static int each_child(void *arg, const char *name, uint64_t id)
 	if (c->seen == s->serial)
 		return 0; /* a listing may name one twice while others are removed */
 	c->seen = s->serial;
-	r = c->top ? meet_top(s, name, c) : enter(s, name, c, &rd.counts);
+	r = c->top ? meet_top(s, name, c) : enter(s, c, &rd.counts);
 	/* What it has not reported, its ancestors have not either. */
 	for (unsigned k = 0; r == 0 && k < COUNTED_KINDS; k++)
 		s->known.n[k] -= rd.counts.n[k] - c->reported.n[k];
@@ -137,7 +133,7 @@ void baseline_take_child(struct descent *d, struct account *c, int dir, const st
 	struct baseline b = { .d = d };
 	struct scan s = { .b = &b, .dir = dir };
 
-	(void)enter(&s, c->name, c, counts);
+	(void)enter(&s, c, counts);
 }
 
 int baseline_split(struct descent *d, struct account *a, int dir)

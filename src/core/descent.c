@@ -224,6 +224,24 @@ static int each_child(void *arg, const char *name, uint64_t id)
 	return r == TREE_E_OFF || r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
 }
 
+int descent_open(struct descent *d, int dir, const struct account *a, int *ret)
+{
+	const struct tree_ops *ops = d->l->ops;
+	struct reading rd;
+	int child = -1;
+	int r = ops->open(d->l->ctx, dir, a->name, &child);
+
+	if (r != 0)
+		return r;
+	r = ops->read(d->l->ctx, child, NULL, &rd);
+	if (r == 0 && rd.key == a->key) {
+		*ret = child;
+		return 0;
+	}
+	ops->close(d->l->ctx, child);
+	return r == 0 ? TREE_E_GONE : r;
+}
+
 int descent_ask(struct descent *d, int dir, const struct account *a, struct reading *ret)
 {
 	const struct tree_ops *ops = d->l->ops;
@@ -270,7 +288,7 @@ static int enter(struct descent *d, int dir, const struct news *n)
 	int child = -1;
 	int r;
 
-	r = d->l->ops->open(d->l->ctx, dir, n->account->name, &child);
+	r = descent_open(d, dir, n->account, &child);
 	if (r != 0)
 		return r;
 	r = descent_settle(d, n->account, child, &n->total, false);

@@ -166,7 +166,7 @@ static int open_account(struct descent *d, const struct account *a, int *ret)
 		return r;
 	r = descent_come_through(d, a->parent, dir);
 	if (r == 0)
-		r = l->ops->open(l->ctx, dir, a->name, ret);
+		r = descent_open(d, dir, a, ret);
 	if (!a->parent->top)
 		l->ops->close(l->ctx, dir);
 	return r;
