@@ -69,12 +69,12 @@ void account_saw_off(struct account *a, uint64_t id)
 
 struct account *account_before(const struct account *a)
 {
-	struct account *other;
+	struct account *other, *last = NULL;
 
 	DL_FOREACH (a->parent->children, other)
 		if (other != a && other->id == a->id)
-			return other;
-	return NULL;
+			last = other;
+	return last;
 }
 
 void account_rest_set(struct account_table *t, struct account *a, bool pending)

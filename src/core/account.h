@@ -72,7 +72,7 @@ struct account *account_find_below(const struct account_table *t, struct account
 void account_drop(struct account_table *t, struct account *a);
 /* The child @id of @a was met without memory files. */
 void account_saw_off(struct account *a, uint64_t id);
-/* Another account of @a's directory, under another key; NULL if there is none. */
+/* The last other account of @a's directory, under another key; NULL if there is none. */
 struct account *account_before(const struct account *a);
 /* @a, new, is what @before was, back under another key: takes over all it holds. @before is freed. */
 void account_take_over(struct account_table *t, struct account *a, struct account *before);

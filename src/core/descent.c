@@ -438,7 +438,9 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 		   bool final)
 {
 	struct deltas rest = counts_minus(total, &a->reported);
-	struct listing li = { .d = d, .parent = a, .dir = dir, .total = total, .rest = &rest };
+	struct listing li = {
+		.d = d, .parent = a, .dir = dir, .total = total, .rest = &rest, .final = final
+	};
 	const struct level level = { .a = a, .dir = dir, .up = d->level };
 	bool outer_again = d->again;
 	int r = 0;

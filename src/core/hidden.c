@@ -8,8 +8,14 @@
  * Taken for a new one it would claim events a second time.
  *
  * Who claims too much is found by the parent's counter: its children cannot have more news than it
- * has. Compared with the counter as read before them, news that came meanwhile look the same
- * (`perhaps`); with the counter as read after them it is sure, but for an event just being counted.
+ * has, and have as much if none of them is gone.
+ *
+ *   more than the counter read after them   surely too much, but for an event just being counted
+ *   more than the counter read before them  perhaps: or it came meanwhile. Another walk tells
+ *   just as much                            nobody claims too much
+ *   less                                    what is gone may hide it. The second look tells what is;
+ *                                           then a doubtful claim is left to the parent, since an
+ *                                           event told there is less bad than one told twice
  */
 #include <utlist.h>
 
@@ -18,6 +24,13 @@
 /* What is claimed in excess of the parent's counter. */
 struct excess {
 	struct deltas perhaps, surely;
+};
+
+enum verdict {
+	CLAIM_GOOD,
+	CLAIM_BAD,
+	CLAIM_LATER,  /* another walk */
+	CLAIM_SECOND, /* the second look */
 };
 
 static struct excess excess_of(const struct listing *li, const struct deltas *own_news,
@@ -32,7 +45,26 @@ static struct excess excess_of(const struct listing *li, const struct deltas *ow
 	return x;
 }
 
-/* @claim is not @n's to make. */
+/* Whether @claim may be made once more, in any kind. */
+static enum verdict judge(const struct listing *li, const struct excess *x,
+			  const struct deltas *claim)
+{
+	enum verdict v = CLAIM_GOOD;
+
+	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
+		if (claim->n[k] <= 0)
+			continue;
+		if (x->surely.n[k] > 0)
+			return CLAIM_BAD;
+		if (x->perhaps.n[k] > 0)
+			v = CLAIM_LATER;
+		else if (x->perhaps.n[k] < 0 && v == CLAIM_GOOD)
+			v = li->final ? CLAIM_BAD : CLAIM_SECOND;
+	}
+	return v;
+}
+
+/* @claim is not a child's to make. */
 static void withdraw(struct listing *li, struct excess *x, const struct deltas *claim)
 {
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)
@@ -41,28 +73,15 @@ static void withdraw(struct listing *li, struct excess *x, const struct deltas *
 	deltas_subtract(&x->surely, claim);
 }
 
-/* The excess stays what it is: that one waits proves nothing about the others. */
-static void postpone(struct descent *d, struct listing *li, struct news *n)
+static struct deltas claim_of(const struct news *n)
 {
-	n->later = true;
-	d->again = true;
-	for (unsigned k = 0; k < COUNTED_KINDS; k++)
-		li->rest->n[k] += (int64_t)(n->total.n[k] - n->account->reported.n[k]);
+	return counts_minus(&n->total, &n->account->reported);
 }
 
 /* Nothing of it was ever told, nor known before. */
 static bool unknown(const struct account *a)
 {
 	return counts_zero(&a->reported);
-}
-
-/* Whether @excess may come of @known. */
-static bool comes_of(const struct deltas *excess, const struct counts *known)
-{
-	for (unsigned k = 0; k < COUNTED_KINDS; k++)
-		if (excess->n[k] > 0 && known->n[k] > 0)
-			return true;
-	return false;
 }
 
 /* What @n is the return of, if it can be. */
@@ -76,6 +95,20 @@ static struct account *former(const struct news *n)
 		if (n->total.n[k] < before->reported.n[k])
 			return NULL; /* begun anew */
 	return before;
+}
+
+/* The excess stays what it is: that one waits proves nothing about the others. */
+static void postpone(struct descent *d, struct listing *li, struct news *n, bool again)
+{
+	struct account *before = former(n);
+	struct deltas claim = claim_of(n);
+
+	if (before)
+		before->seen = n->account->seen; /* to be kept until then */
+	n->later = true;
+	d->again |= again;
+	for (unsigned k = 0; k < COUNTED_KINDS; k++)
+		li->rest->n[k] += claim.n[k];
 }
 
 /*
@@ -114,29 +147,48 @@ static void go_on(struct descent *d, struct listing *li, struct excess *x, struc
 
 	if (!before)
 		return;
-	if (comes_of(&x->surely, &before->reported)) {
-		known = counts_minus(&before->reported, &nothing);
+	known = counts_minus(&before->reported, &nothing);
+	switch (judge(li, x, &known)) {
+	case CLAIM_GOOD:
+		return;
+	case CLAIM_BAD:
 		account_take_over(&d->l->accounts, n->account, before);
 		withdraw(li, x, &known);
-	} else if (comes_of(&x->perhaps, &before->reported)) {
-		postpone(d, li, n);
+		return;
+	case CLAIM_LATER:
+		postpone(d, li, n, true);
+		return;
+	case CLAIM_SECOND:
+		postpone(d, li, n, false);
+		return;
 	}
 }
 
 /* What was counted in hiding: its parent has told it, or will. */
 static void leave_to_parent(struct descent *d, struct listing *li, struct excess *x, struct news *n)
 {
-	struct account *a = n->account;
-	struct deltas claim = counts_minus(&n->total, &a->reported);
+	struct deltas claim = claim_of(n);
 
-	if (n->later || a->id > li->parent->off_id || !(unknown(a) || a->returned))
+	switch (judge(li, x, &claim)) {
+	case CLAIM_GOOD:
 		return;
-	if (deltas_any_positive(&x->surely)) {
-		baseline_take_child(d, a, li->dir, &n->total);
+	case CLAIM_BAD:
+		baseline_take_child(d, n->account, li->dir, &n->total);
 		withdraw(li, x, &claim);
-	} else if (deltas_any_positive(&x->perhaps)) {
-		postpone(d, li, n);
+		return;
+	case CLAIM_LATER:
+		postpone(d, li, n, true);
+		return;
+	case CLAIM_SECOND:
+		postpone(d, li, n, false);
+		return;
 	}
+}
+
+/* Its memory may have been hidden while something of it was told of the parent. */
+static bool may_have_hidden(const struct listing *li, const struct account *a)
+{
+	return a->id <= li->parent->off_id && (unknown(a) || a->returned);
 }
 
 void hidden_settle(struct descent *d, struct listing *li, const struct deltas *own_news,
@@ -145,13 +197,15 @@ void hidden_settle(struct descent *d, struct listing *li, const struct deltas *o
 	struct excess x = excess_of(li, own_news, after);
 	struct news *n;
 
-	if (!deltas_any_positive(&x.perhaps))
-		return;
-	LL_FOREACH (li->news, n)
+	LL_FOREACH (li->news, n) {
+		if (!former(n) && !may_have_hidden(li, n->account))
+			continue;
 		if (unknown(n->account) && learn_id(d, li, n->account) != 0)
-			postpone(d, li, n);
+			postpone(d, li, n, true);
 		else
 			go_on(d, li, &x, n);
+	}
 	LL_FOREACH (li->news, n)
-		leave_to_parent(d, li, &x, n);
+		if (!n->later && may_have_hidden(li, n->account))
+			leave_to_parent(d, li, &x, n);
 }

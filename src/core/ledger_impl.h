@@ -46,6 +46,7 @@ struct listing {
 	int dir;
 	const struct counts *total; /* the parent's counter, read before */
 	struct deltas *rest;        /* what the children seen so far do not explain */
+	bool final;                 /* the second look */
 	bool blind;                 /* a child may not be read */
 	bool off;                   /* a child has no memory files */
 	struct news *news;

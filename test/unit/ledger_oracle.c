@@ -191,7 +191,7 @@ static int64_t room_at(struct oracle *o, const struct sim_css *at, unsigned kind
 	return room;
 }
 
-bool oracle_doubtful(const struct sim_css *css)
+static bool doubtful(const struct sim_css *css)
 {
 	for (; css; css = css->parent)
 		if (css->doubtful)
@@ -234,7 +234,7 @@ bool oracle_report(struct oracle *o, struct watch *w, const struct ledger_report
 	if (report->removed || report->unplaced) {
 		int64_t room = room_at(o, css, kind, report->unplaced, closing);
 
-		if (!oracle_doubtful(css) && room < (int64_t)report->count_max)
+		if (!doubtful(css) && room < (int64_t)report->count_max)
 			return wrong(o, css, kind,
 				     report->removed ? "told as removed, never happened there"
 						     : "told as unplaced, never happened there",
@@ -242,7 +242,7 @@ bool oracle_report(struct oracle *o, struct watch *w, const struct ledger_report
 		(report->removed ? &t->removed : &t->unplaced)->n[kind] += report->count_max;
 	} else {
 		t->placed.n[kind] += report->count_max;
-		if (!oracle_doubtful(css) &&
+		if (!doubtful(css) &&
 		    t->placed.n[kind] > css->local.n[kind] - t->lo.n[kind] + t->extra.n[kind])
 			return wrong(o, css, kind, "more told than happened", t->placed.n[kind],
 				     css->local.n[kind] - t->lo.n[kind]);
@@ -278,7 +278,7 @@ static bool subtrees_balance(struct oracle *o, struct subtree *sums)
 		const struct tally *t = &o->tallies[i - 1];
 		struct subtree *s = &sums[i - 1];
 		bool judge =
-			css->alive && !denied(css) && !oracle_doubtful(css) && oracle_owner(o, css);
+			css->alive && !denied(css) && !doubtful(css) && oracle_owner(o, css);
 
 		for (unsigned k = 0; k < COUNTED_KINDS; k++) {
 			s->least.n[k] += css->local.n[k] - t->hi.n[k];
@@ -307,7 +307,7 @@ bool oracle_living_placed(struct oracle *o, const struct watch *w)
 		const struct sim_css *css = o->sim->css[i];
 		const struct tally *t = &o->tallies[i];
 
-		if (!css->alive || denied(css) || oracle_doubtful(css) || !sim_below(css, w->css))
+		if (!css->alive || denied(css) || doubtful(css) || !sim_below(css, w->css))
 			continue;
 		for (unsigned k = 0; k < COUNTED_KINDS; k++)
 			if (t->placed.n[k] < css->local.n[k] - t->hi.n[k])

@@ -64,9 +64,6 @@ struct tally *oracle_tally(struct oracle *o, const struct sim_css *css);
 /* The watch that @css lies in, or NULL. */
 struct watch *oracle_owner(struct oracle *o, const struct sim_css *css);
 
-/* Nobody can tell what it counted: its memory was switched off and on, or that above it. */
-bool oracle_doubtful(const struct sim_css *css);
-
 /* Around ledger_top_add(). */
 void oracle_window_open(struct oracle *o, const struct sim_css *top);
 /* @w: the watch that was added, or NULL if it was not. */

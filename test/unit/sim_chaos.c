@@ -213,13 +213,10 @@ static void group_kill(struct chaos *c)
 		members[i] = NULL;
 	}
 	k->seen = oracle_owner(c->oracle, group);
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		script(k, members[i] ? members[i] : victim, EVENT_KILL, !members[i]);
-		/* What is known in sum only may hide the group kill that a recount came of. */
-		if (oracle_doubtful(members[i] ? members[i] : victim))
-			k->seen = NULL;
-	}
-	if (c->oracle->window || c->sim->no_group_count)
+	/* Where memory is switched, what is known in sum only may hide the group of a recount. */
+	if (c->oracle->window || c->sim->no_group_count || c->temper.control > 0)
 		k->seen = NULL;
 }
 
