@@ -224,7 +224,7 @@ static int each_child(void *arg, const char *name, uint64_t id)
 	return r == TREE_E_OFF || r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
 }
 
-int descent_open(struct descent *d, int dir, const struct account *a, int *ret)
+int descent_open(struct descent *d, int dir, struct account *a, int *ret)
 {
 	const struct tree_ops *ops = d->l->ops;
 	struct reading rd;
@@ -235,6 +235,7 @@ int descent_open(struct descent *d, int dir, const struct account *a, int *ret)
 		return r;
 	r = ops->read(d->l->ctx, child, NULL, &rd);
 	if (r == 0 && rd.key == a->key) {
+		a->id = rd.id;
 		*ret = child;
 		return 0;
 	}
@@ -298,9 +299,8 @@ static int enter(struct descent *d, int dir, const struct news *n)
 }
 
 /*
- * What was read below @dir is @a's only if @dir still has @a's memory.events: the name, or the memory
- * controller, may have been given up and taken anew since @a was read. Likewise the id that came
- * with the name from a listing may be that of a former directory of this name.
+ * What was read below @dir is @a's only if @dir still has @a's memory.events: the memory controller may
+ * have been given up and taken anew since @a was read.
  */
 static int confirm(struct descent *d, struct account *a, int dir, struct counts *ret)
 {

@@ -151,7 +151,7 @@ uint64_t ledger_due(const struct ledger *l, const struct account *top)
 }
 
 /* Opens the directory of @a by walking down from its top. */
-static int open_account(struct descent *d, const struct account *a, int *ret)
+static int open_account(struct descent *d, struct account *a, int *ret)
 {
 	const struct ledger *l = d->l;
 	int dir = -1;

@@ -77,9 +77,10 @@ int tree_read_child(const struct tree_ops *ops, void *ctx, int dir, const char *
 		    struct reading *ret);
 /*
  * Opens the directory of @a, child of @dir; that it is still the same is seen by its memory.events:
- * the name may be another one's by now. Returns 0, TREE_E_* or a negated errno.
+ * the name may be another one's by now, as may the id that came with it from a listing, which is
+ * put right. Returns 0, TREE_E_* or a negated errno.
  */
-int descent_open(struct descent *d, int dir, const struct account *a, int *ret);
+int descent_open(struct descent *d, int dir, struct account *a, int *ret);
 /* Asks the directory of @a, child of @dir, itself. Returns 0, TREE_E_* or a negated errno. */
 int descent_ask(struct descent *d, int dir, const struct account *a, struct reading *ret);
 /*
