@@ -342,51 +342,54 @@ static bool is_removed(const struct cgroup_host *host, int fd)
 	return !host->fake && faccessat(fd, "cgroup.procs", F_OK, 0) < 0 && errno == ENOENT;
 }
 
+/* Climbs from @up to where @file is. Returns 0, HOST_E_NO_MEMORY, or a negated errno. */
+static int climb_to(struct cgroup_at *up, const char *file)
+{
+	while (faccessat(up->fd, file, F_OK, 0) < 0) {
+		size_t n = path_parent_len(up->path);
+		int parent;
+
+		if (errno == EACCES || errno == EPERM)
+			return errno_neg();
+		if (n == 0)
+			return HOST_E_NO_MEMORY;
+		parent = openat(up->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (parent < 0)
+			return errno_neg();
+		(void)fd_close(up->fd);
+		up->fd = parent;
+		up->path[n] = '\0';
+	}
+	return 0;
+}
+
 int cgroup_host_nearest_memory(const struct cgroup_host *host, const struct cgroup_at *at,
 			       struct cgroup_at *ret)
 {
 	const char *file = at->hierarchy == HIERARCHY_V2 ? "memory.events" : "memory.oom_control";
 	_cleanup_at_ struct cgroup_at up = CGROUP_AT_NULL;
 	struct stat st;
+	int r;
 
-	if (is_removed(host, at->fd))
-		return HOST_E_NO_SUCH_CGROUP;
 	up.path = strdup(at->path);
 	if (!up.path)
 		return -ENOMEM;
 	up.hierarchy = at->hierarchy;
 	up.fd = openat(at->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (up.fd >= 0) {
-		size_t n = path_parent_len(up.path);
-		int parent;
-
-		if (faccessat(up.fd, file, F_OK, 0) == 0) {
-			if (fstat(up.fd, &st) < 0)
-				return errno_neg();
-			up.id = st.st_ino;
-			*ret = up;
-			up = (struct cgroup_at)CGROUP_AT_NULL;
-			return 0;
-		}
-		if (errno == EACCES || errno == EPERM)
-			return HOST_E_NO_PERMISSION;
-		if (n == 0)
-			return HOST_E_NO_MEMORY;
-		parent = openat(up.fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		(void)fd_close(up.fd);
-		up.fd = parent;
-		up.path[n] = '\0';
-	}
-	switch (errno) {
-	case EACCES:
-	case EPERM:
-		return HOST_E_NO_PERMISSION;
-	case ENOENT:
-	case ENODEV:
+	r = up.fd < 0 ? errno_neg() : climb_to(&up, file);
+	/* A removed cgroup has no memory files either: asked last, since it may have gone meanwhile. */
+	if (r == -ENOENT || r == -ENODEV || is_removed(host, at->fd))
 		return HOST_E_NO_SUCH_CGROUP;
-	default:
+	if (r == -EACCES || r == -EPERM)
+		return HOST_E_NO_PERMISSION;
+	if (r != 0)
+		return r;
+	if (fstat(up.fd, &st) < 0)
 		return errno_neg();
-	}
+	up.id = st.st_ino;
+	*ret = up;
+	up = (struct cgroup_at)CGROUP_AT_NULL;
+	return 0;
 }
 
 int cgroup_host_local_events(const struct cgroup_host *host, bool *ret)
