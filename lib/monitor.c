@@ -45,22 +45,35 @@ static struct source_ops const *ops_for(enum hierarchy h, unsigned *ret_index)
 	return kinds_of_source[*ret_index];
 }
 
-int monitor_new(struct monitor **ret, const struct cgroup_host *host)
+/* Opens what @m holds; what was opened before a failure goes with monitor_free(). */
+static int open_all(struct monitor *m)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
+
+	m->engine = engine_new(QUEUE_MAX);
+	if (!m->engine)
+		return -ENOMEM;
+	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (m->epoll_fd < 0)
+		return errno_neg();
+	m->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (m->timer_fd < 0)
+		return errno_neg();
+	return epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->timer_fd, &ev) < 0 ? errno_neg() : 0;
+}
+
+int monitor_new(struct monitor **ret, const struct cgroup_host *host)
+{
 	struct monitor *m = calloc(1, sizeof(*m));
+	int r;
 
 	if (!m)
 		return -ENOMEM;
 	m->host = host;
 	m->armed_ns = UINT64_MAX;
-	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	m->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	m->engine = engine_new(QUEUE_MAX);
-	if (m->epoll_fd < 0 || m->timer_fd < 0 || !m->engine ||
-	    epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->timer_fd, &ev) < 0) {
-		int r = m->engine ? errno_neg() : -ENOMEM;
-
+	m->epoll_fd = m->timer_fd = -1;
+	r = open_all(m);
+	if (r < 0) {
 		monitor_free(m);
 		return r;
 	}
@@ -217,16 +230,17 @@ static int take_ready(struct monitor *m, uint64_t now_ns)
 {
 	struct epoll_event ready[ROUND_MAX];
 	int n = epoll_wait(m->epoll_fd, ready, ROUND_MAX, 0);
-	int r = 0;
 
 	if (n < 0)
 		return errno == EINTR ? 0 : errno_neg();
-	for (int i = 0; i < n && r == 0; i++) {
+	for (int i = 0; i < n; i++) {
 		struct source_io *io = ready[i].data.ptr;
+		int r = io ? io->ready(io, ready[i].events, now_ns) : take_timer(m);
 
-		r = io ? io->ready(io, ready[i].events, now_ns) : take_timer(m);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
 int monitor_dispatch(struct monitor *m)
@@ -234,7 +248,7 @@ int monitor_dispatch(struct monitor *m)
 	uint64_t now_ns = clock_boottime_ns();
 	int r = take_ready(m, now_ns);
 
-	for (unsigned i = 0; i < SOURCES && r == 0; i++)
+	for (unsigned i = 0; i < SOURCES && r >= 0; i++)
 		if (m->sources[i] && m->sources[i]->ops->deadline(m->sources[i]) <= now_ns)
 			r = m->sources[i]->ops->run(m->sources[i], now_ns);
 	return r < 0 ? r : arm(m);
