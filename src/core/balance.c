@@ -3,12 +3,7 @@
 
 #include <stddef.h>
 
-static uint64_t add_saturated(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
+#include "base/saturate.h"
 
 void balance_add(struct balance *sum, const struct balance *b)
 {

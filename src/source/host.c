@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digits.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/path.h"
@@ -133,7 +134,7 @@ const struct cgroup_mount *cgroup_host_memory(const struct cgroup_host *host,
 		*ret_hierarchy = h;
 	if (h == HIERARCHY_NONE)
 		return NULL;
-	return h == HIERARCHY_V2 ? &host->v2 : &host->v1;
+	return mount_of(host, h);
 }
 
 static int open_error(int r)
@@ -225,7 +226,8 @@ static int resolve_process(const struct cgroup_host *host, const char *who, cons
 static int parse_process(const char *name, char *who, size_t who_size, const char **ret_below)
 {
 	size_t n = strcspn(name, "/");
-	unsigned long pid = 0;
+	const char *end;
+	uint64_t pid;
 
 	*ret_below = name + n;
 	if (n == strlen("self") && strncmp(name, "self", n) == 0) {
@@ -234,14 +236,9 @@ static int parse_process(const char *name, char *who, size_t who_size, const cha
 	}
 	if (strncmp(name, "pid:", 4) != 0)
 		return 0;
-	for (size_t i = 4; i < n; i++) {
-		if (name[i] < '0' || name[i] > '9' || pid > INT_MAX)
-			return -1;
-		pid = 10 * pid + (unsigned long)(name[i] - '0');
-	}
-	if (pid == 0 || pid > INT_MAX)
+	if (digits_parse(name + 4, INT_MAX, &pid, &end) != 0 || end != name + n || pid == 0)
 		return -1;
-	snprintf(who, who_size, "%lu", pid);
+	snprintf(who, who_size, "%d", (int)pid);
 	return 1;
 }
 

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/text_file.h"
+#include "base/words.h"
 #include "source/host_impl.h"
 
 #define MOUNTINFO_MAX (64U << 20) /* 100,000 mounts take about 15 MiB */
@@ -174,17 +175,7 @@ static int read_has_memory(int root_fd, bool *ret)
 	}
 	if (r < 0)
 		return r;
-	for (char *word = text; *word;) {
-		size_t n = strcspn(word, " \n");
-
-		if (n == strlen("memory") && strncmp(word, "memory", n) == 0) {
-			*ret = true;
-			return 0;
-		}
-		word += n;
-		word += strspn(word, " \n");
-	}
-	*ret = false;
+	*ret = words_have(text, strlen(text), " \n", "memory");
 	return 0;
 }
 
