@@ -40,6 +40,14 @@ static int look_at_namespace(const char *proc, bool *ret)
 	return 0;
 }
 
+static struct cgroup_host host_steal(struct cgroup_host *host)
+{
+	struct cgroup_host stolen = *host;
+
+	*host = (struct cgroup_host)CGROUP_HOST_NULL;
+	return stolen;
+}
+
 int cgroup_host_open(struct cgroup_host *ret, const char *proc)
 {
 	_cleanup_host_ struct cgroup_host host = CGROUP_HOST_NULL;
@@ -69,15 +77,14 @@ int cgroup_host_open(struct cgroup_host *ret, const char *proc)
 	if (denied < 0 && !cgroup_host_memory(&host, NULL))
 		return denied;
 
-	*ret = host;
-	host = (struct cgroup_host)CGROUP_HOST_NULL;
+	*ret = host_steal(&host);
 	return 0;
 }
 
 int cgroup_host_open_fake(struct cgroup_host *ret, const char *dir, enum hierarchy h)
 {
 	_cleanup_host_ struct cgroup_host host = CGROUP_HOST_NULL;
-	struct cgroup_mount *m = h == HIERARCHY_V2 ? &host.v2 : &host.v1;
+	struct cgroup_mount *m = h == HIERARCHY_V2 ? &host.v2 : &host.v1; /* mount_of() is const */
 	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
@@ -96,8 +103,7 @@ int cgroup_host_open_fake(struct cgroup_host *ret, const char *dir, enum hierarc
 	m->dev = st.st_dev;
 	host.fake = true;
 
-	*ret = host;
-	host = (struct cgroup_host)CGROUP_HOST_NULL;
+	*ret = host_steal(&host);
 	return 0;
 }
 
@@ -384,8 +390,7 @@ int cgroup_host_nearest_memory(const struct cgroup_host *host, const struct cgro
 	if (fstat(up.fd, &st) < 0)
 		return errno_neg();
 	up.id = st.st_ino;
-	*ret = up;
-	up = (struct cgroup_at)CGROUP_AT_NULL;
+	*ret = cgroup_at_steal(&up);
 	return 0;
 }
 

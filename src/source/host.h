@@ -32,10 +32,15 @@ struct cgroup_host {
 	bool fake;       /* plain directories stand for cgroups: cgroup_host_open_fake() */
 };
 
+#define CGROUP_MOUNT_NULL                                                                          \
+	{                                                                                          \
+		.root_fd = -1                                                                      \
+	}
+
 /* Nothing is mounted. What cgroup_host_close() leaves, and a good value before cgroup_host_open(). */
 #define CGROUP_HOST_NULL                                                                           \
 	{                                                                                          \
-		.v1 = { .root_fd = -1 }, .v2 = {.root_fd = -1 }                                    \
+		.v1 = CGROUP_MOUNT_NULL, .v2 = CGROUP_MOUNT_NULL                                   \
 	}
 
 /* One cgroup, held open. */
@@ -50,6 +55,15 @@ struct cgroup_at {
 	{                                                                                          \
 		.fd = -1                                                                           \
 	}
+
+/* Hands @at over: what is left is CGROUP_AT_NULL. */
+static inline struct cgroup_at cgroup_at_steal(struct cgroup_at *at)
+{
+	struct cgroup_at stolen = *at;
+
+	*at = (struct cgroup_at)CGROUP_AT_NULL;
+	return stolen;
+}
 
 /* HOST_E_*: what is wrong with a name, for the program to put into words. */
 enum {
