@@ -14,8 +14,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/flat_keyed.h"
+#include "source/counter_file.h"
 
-#define EVENTS_TEXT_MAX 1024 /* today's kernels print under 200 bytes; new keys may come */
 #define LIST_BUFFER 32768
 
 int v2_tree_trouble(int err)
@@ -119,16 +119,10 @@ static void tree_close(void *ctx, int dir)
 
 static int read_text(int fd, struct reading *ret)
 {
-	char text[EVENTS_TEXT_MAX];
-	ssize_t n;
+	char text[COUNTER_TEXT_MAX];
+	int r = counter_file_read(fd, text, sizeof(text));
 
-	do
-		n = pread(fd, text, sizeof(text) - 1, 0);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return v2_tree_trouble(errno);
-	text[n] = '\0';
-	return memory_events_parse(text, ret);
+	return r < 0 ? v2_tree_trouble(-r) : memory_events_parse(text, ret);
 }
 
 /* Reads @file below @fd; the key is looked up where @need_key or something was counted. */
