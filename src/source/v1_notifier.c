@@ -158,11 +158,6 @@ bool v1_notifier_removing(const struct v1_cgroup *c)
 	return c->end_fd < 0 || fstatat(c->dir_fd, "memory.oom_control", &st, 0) < 0;
 }
 
-uint64_t v1_notifier_id(const struct v1_cgroup *c)
-{
-	return c->id;
-}
-
 int v1_notifier_open(struct v1_notifier **ret, const struct v1_notifier_args *args)
 {
 	struct v1_notifier *n = calloc(1, sizeof(*n));
