@@ -513,7 +513,6 @@ static struct {
 	const char *procs; /* goes as soon as a cgroup is asked for its memory file */
 	int asked;
 } removal;
-
 int __real_faccessat(int dirfd, const char *path, int mode, int flags);
 int __wrap_faccessat(int dirfd, const char *path, int mode, int flags);
 
