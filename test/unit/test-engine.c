@@ -121,21 +121,26 @@ static void a_full_queue_drops_the_oldest_and_says_so(void **state)
 	engine_free(en);
 }
 
+struct made {
+	struct engine *en;
+};
+
 static int run_new(void *ctx)
 {
-	struct engine **en = ctx, *made = engine_new(4);
+	struct made *made = ctx;
+	struct engine *en = engine_new(4);
 
-	if (!made)
+	if (!en)
 		return -ENOMEM;
-	*en = made;
+	made->en = en;
 	return 0;
 }
 
 static void undo_new(void *ctx)
 {
-	struct engine **en = ctx;
+	struct made *made = ctx;
 
-	*en = engine_free(*en);
+	made->en = engine_free(made->en);
 }
 
 static int run_watch(void *ctx)
@@ -175,7 +180,7 @@ static void undo_rename(void *ctx)
 
 static void each_allocation(void **state)
 {
-	struct engine *out;
+	struct made out;
 	struct fail_malloc_case c = {
 		.run = run_new, .undo = undo_new, .ctx = &out, .out = &out, .out_size = sizeof(out)
 	};

@@ -199,10 +199,10 @@ static void each_descriptor(void **state)
 	close(lowest);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	rl = before;
-	for (int more = 0; r < 0; more++) {
+	for (unsigned more = 0; r < 0; more++) {
 		int after;
 
-		rl.rlim_cur = (rlim_t)(lowest + more);
+		rl.rlim_cur = (rlim_t)lowest + more;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &rl), 0);
 		r = monitor_new(&m, &ft.host);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
