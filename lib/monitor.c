@@ -11,12 +11,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/timer.h"
 #include "core/engine.h"
 #include "source/source.h"
 
@@ -28,8 +27,7 @@ struct monitor {
 	const struct cgroup_host *host;
 	struct engine *engine;
 	int epoll_fd;
-	int timer_fd;
-	uint64_t armed_ns; /* what the timer is set to; UINT64_MAX: not */
+	struct timer timer;
 	struct source *sources[SOURCES];
 	bool settling;
 };
@@ -45,22 +43,36 @@ static struct source_ops const *ops_for(enum hierarchy h, unsigned *ret_index)
 	return kinds_of_source[*ret_index];
 }
 
-int monitor_new(struct monitor **ret, const struct cgroup_host *host)
+/* Opens what @m holds; what was opened before a failure goes with monitor_free(). */
+static int open_all(struct monitor *m)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
+	int r;
+
+	m->engine = engine_new(QUEUE_MAX);
+	if (!m->engine)
+		return -ENOMEM;
+	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (m->epoll_fd < 0)
+		return errno_neg();
+	r = timer_open(&m->timer);
+	if (r < 0)
+		return r;
+	return epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->timer.fd, &ev) < 0 ? errno_neg() : 0;
+}
+
+int monitor_new(struct monitor **ret, const struct cgroup_host *host)
+{
 	struct monitor *m = calloc(1, sizeof(*m));
+	int r;
 
 	if (!m)
 		return -ENOMEM;
 	m->host = host;
-	m->armed_ns = UINT64_MAX;
-	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	m->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	m->engine = engine_new(QUEUE_MAX);
-	if (m->epoll_fd < 0 || m->timer_fd < 0 || !m->engine ||
-	    epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->timer_fd, &ev) < 0) {
-		int r = m->engine ? errno_neg() : -ENOMEM;
-
+	m->epoll_fd = -1;
+	m->timer = (struct timer)TIMER_NULL;
+	r = open_all(m);
+	if (r < 0) {
 		monitor_free(m);
 		return r;
 	}
@@ -76,7 +88,7 @@ struct monitor *monitor_free(struct monitor *m)
 		if (m->sources[i])
 			m->sources[i]->ops->close(m->sources[i]);
 	engine_free(m->engine);
-	fd_close(m->timer_fd);
+	timer_close(&m->timer);
 	fd_close(m->epoll_fd);
 	free(m);
 	return NULL;
@@ -106,10 +118,9 @@ static int source_for(struct monitor *m, enum hierarchy h, struct source **ret)
 	return 0;
 }
 
-/* The timer is one for all, and is only set anew when its time has changed. */
+/* The timer is one for all sources. */
 static int arm(struct monitor *m)
 {
-	struct itimerspec at = { 0 };
 	uint64_t due = UINT64_MAX;
 
 	for (unsigned i = 0; i < SOURCES; i++) {
@@ -118,18 +129,7 @@ static int arm(struct monitor *m)
 
 		due = d < due ? d : due;
 	}
-	if (due == m->armed_ns)
-		return 0;
-	if (due != UINT64_MAX) {
-		at.it_value.tv_sec = (time_t)(due / NSEC_PER_SEC);
-		at.it_value.tv_nsec = (long)(due % NSEC_PER_SEC);
-		if (due == 0)
-			at.it_value.tv_nsec = 1; /* 0 would disarm it */
-	}
-	if (timerfd_settime(m->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
-		return errno_neg();
-	m->armed_ns = due;
-	return 0;
+	return timer_arm(&m->timer, due);
 }
 
 static int attach(struct monitor *m, const struct source_target *target)
@@ -169,19 +169,17 @@ int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, u
 
 int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t cookie)
 {
-	struct cgroup_at root;
+	_cleanup_at_ struct cgroup_at root = CGROUP_AT_NULL;
 	int r;
 
 	r = cgroup_host_root(m->host, &root);
 	if (r != 0)
 		return r < 0 ? r : -ENODEV;
-	r = attach(m, &(struct source_target){ .cookie = cookie,
-					       .at = &root,
-					       .whole_host = true,
-					       .kinds = kinds,
-					       .gone_all = flags & MONITOR_GONE_ALL });
-	cgroup_at_close(&root);
-	return r;
+	return attach(m, &(struct source_target){ .cookie = cookie,
+						  .at = &root,
+						  .whole_host = true,
+						  .kinds = kinds,
+						  .gone_all = flags & MONITOR_GONE_ALL });
 }
 
 int monitor_remove(struct monitor *m, uint64_t cookie)
@@ -199,16 +197,6 @@ size_t monitor_watches(const struct monitor *m)
 	return engine_watches(m->engine);
 }
 
-static int take_timer(struct monitor *m)
-{
-	uint64_t expirations;
-
-	if (read(m->timer_fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
-		return errno_neg();
-	m->armed_ns = UINT64_MAX;
-	return 0;
-}
-
 /*
  * One round of what is ready. A callback may close descriptors of others in the same round; each
  * source keeps what epoll points at until its own run().
@@ -217,16 +205,17 @@ static int take_ready(struct monitor *m, uint64_t now_ns)
 {
 	struct epoll_event ready[ROUND_MAX];
 	int n = epoll_wait(m->epoll_fd, ready, ROUND_MAX, 0);
-	int r = 0;
 
 	if (n < 0)
 		return errno == EINTR ? 0 : errno_neg();
-	for (int i = 0; i < n && r == 0; i++) {
+	for (int i = 0; i < n; i++) {
 		struct source_io *io = ready[i].data.ptr;
+		int r = io ? io->ready(io, ready[i].events, now_ns) : timer_take(&m->timer);
 
-		r = io ? io->ready(io, ready[i].events, now_ns) : take_timer(m);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
 int monitor_dispatch(struct monitor *m)
@@ -234,7 +223,7 @@ int monitor_dispatch(struct monitor *m)
 	uint64_t now_ns = clock_boottime_ns();
 	int r = take_ready(m, now_ns);
 
-	for (unsigned i = 0; i < SOURCES && r == 0; i++)
+	for (unsigned i = 0; i < SOURCES && r >= 0; i++)
 		if (m->sources[i] && m->sources[i]->ops->deadline(m->sources[i]) <= now_ns)
 			r = m->sources[i]->ops->run(m->sources[i], now_ns);
 	return r < 0 ? r : arm(m);

@@ -26,26 +26,41 @@ enum {
 };
 
 enum {
+	/* monitor_settle(): a counter moved, or has to be read again after its slot of 10 ms. */
 	MONITOR_E_AGAIN = 1,
 };
 
-/* @host is borrowed and must outlive the monitor. Returns 0 or a negated errno. */
+/* @host is borrowed and must outlive the monitor. Returns 0, -ENOMEM, -EMFILE or -ENFILE. */
 int monitor_new(struct monitor **ret, const struct cgroup_host *host);
+/* Ends all watches; events not taken are freed. Takes NULL; returns NULL. */
 struct monitor *monitor_free(struct monitor *m);
 /* The epoll descriptor; belongs to the monitor. */
 int monitor_get_fd(const struct monitor *m);
 /*
- * Watches @at. Counting starts inside this call. Returns 0, -EEXIST (cookie taken), -ENODEV (gone,
- * or no memory files there: see cgroup_host_nearest_memory()), -EINVAL (MONITOR_LOCAL differs from
- * the watches before), -EACCES, -ENOMEM, -EMFILE, …
+ * Watches @at, which stays the caller's. Counting starts inside this call. Returns 0, or
+ *   -EEXIST           @cookie is taken
+ *   -ENODEV           gone, or no memory files there: see cgroup_host_nearest_memory()
+ *   -EINVAL           v2: MONITOR_LOCAL differs from the watches before
+ *   -EACCES           the counters may not be read
+ *   -ENOMEM, -EMFILE, -ENFILE, -EAGAIN   they could not be read for now, for lack of memory or
+ *                     descriptors; a source cannot always tell which
+ * and any other errno of reading files. Then the watches are the same as before.
  */
 int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
 		uint64_t cookie);
-/* Watches everything that is visible on the host. */
+/*
+ * Watches everything that is visible on the host; of @flags only MONITOR_GONE_ALL has a meaning.
+ * Returns the same, -ENODEV if no hierarchy holds memory.
+ */
 int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t cookie);
+/* Ends a watch; its events that are queued stay. Returns 0, or -ENOENT: none, or it has ended. */
 int monitor_remove(struct monitor *m, uint64_t cookie);
 /* Watches that are left; a watch ends by itself when its cgroup is removed. */
 size_t monitor_watches(const struct monitor *m);
+/*
+ * One round of what is ready or due. Returns 0 or a negated errno. After -ENOMEM it may be
+ * called again: nothing is lost by that.
+ */
 int monitor_dispatch(struct monitor *m);
 /* Returns 1 and an event that the caller frees with event_free(), or 0 if none is pending. */
 int monitor_next(struct monitor *m, struct event **ret);

@@ -1,42 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/decimal.h"
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
+#include "base/digits.h"
 
-static bool push_digit(uint64_t *value, char c)
+/* The digits after a point. Returns 0 and where they end, or DECIMAL_E_MALFORMED. */
+static int parse_fraction(const char *s, struct decimal *d, const char **ret_end)
 {
-	return !__builtin_mul_overflow(*value, 10U, value) &&
-	       !__builtin_add_overflow(*value, (uint64_t)(c - '0'), value);
+	size_t n = strspn(s, DIGITS);
+
+	/* As many as are allowed always fit. */
+	if (n > DECIMAL_FRACTION_MAX || digits_parse(s, UINT64_MAX, &d->fraction, ret_end) != 0)
+		return DECIMAL_E_MALFORMED;
+	while (n-- > 0)
+		d->divisor *= 10;
+	return 0;
 }
 
 int decimal_parse(const char *text, struct decimal *ret, const char **ret_end)
 {
 	struct decimal d = { .divisor = 1 };
 	const char *s = text;
-	bool fits = true;
+	int whole = digits_parse(text, UINT64_MAX, &d.whole, &s);
 
-	if (!is_digit(s[0]) && s[0] != '.')
+	if (whole == DIGITS_E_NONE && *s != '.')
 		return DECIMAL_E_MALFORMED;
-	for (; is_digit(*s); s++)
-		fits = fits && push_digit(&d.whole, *s);
-	if (*s == '.') {
-		s++;
-		if (!is_digit(*s))
-			return DECIMAL_E_MALFORMED;
-		for (size_t n = 0; is_digit(*s); s++, n++) {
-			if (n == DECIMAL_FRACTION_MAX)
-				return DECIMAL_E_MALFORMED;
-			push_digit(&d.fraction, *s); /* 18 digits always fit */
-			d.divisor *= 10;
-		}
-	}
-	if (!fits)
+	if (whole == DIGITS_E_RANGE)
+		s += strspn(s, DIGITS);
+	if (*s == '.' && parse_fraction(s + 1, &d, &s) != 0)
+		return DECIMAL_E_MALFORMED;
+	if (whole == DIGITS_E_RANGE)
 		return DECIMAL_E_RANGE;
 	*ret = d;
 	*ret_end = s;

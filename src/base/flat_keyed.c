@@ -5,18 +5,18 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/digits.h"
+
 /* Reads the digits at @p, which must end the line. */
 static int parse_value(const char *p, uint64_t *ret)
 {
-	uint64_t v = 0;
+	const char *end;
+	uint64_t v;
+	int r = digits_parse(p, UINT64_MAX, &v, &end);
 
-	if (*p < '0' || *p > '9')
-		return -EBADMSG;
-	for (; *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(v, 10U, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
-			return -ERANGE;
-	if (*p != '\n' && *p != '\0')
+	if (r != 0)
+		return r == DIGITS_E_RANGE ? -ERANGE : -EBADMSG;
+	if (*end != '\n' && *end != '\0')
 		return -EBADMSG;
 	*ret = v;
 	return 0;

@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/digits.h"
+#include "base/words.h"
+
 /* Takes the next field off the line, NULL if there is none. Fields are separated by one blank. */
 static char *field(char **line)
 {
@@ -43,19 +46,10 @@ static void unescape(char *s)
 /* Reads decimal digits up to @end and steps over that. */
 static bool number(const char **s, char end, uint64_t max, uint64_t *ret)
 {
-	const char *p = *s;
-	uint64_t v = 0;
+	const char *p;
+	uint64_t v;
 
-	if (*p < '0' || *p > '9')
-		return false;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		uint64_t digit = (uint64_t)(*p - '0');
-
-		if (v > (max - digit) / 10)
-			return false;
-		v = 10 * v + digit;
-	}
-	if (*p != end)
+	if (digits_parse(*s, max, &v, &p) != 0 || *p != end)
 		return false;
 	*s = p + 1;
 	*ret = v;
@@ -125,15 +119,5 @@ int mountinfo_next(char **cursor, struct mountinfo *ret)
 
 bool mountinfo_has_option(const char *options, const char *name)
 {
-	size_t n = strlen(name);
-
-	while (*options) {
-		size_t len = strcspn(options, ",");
-
-		if (len == n && strncmp(options, name, n) == 0)
-			return true;
-		options += len;
-		options += strspn(options, ",");
-	}
-	return false;
+	return words_have(options, strlen(options), ",", name);
 }

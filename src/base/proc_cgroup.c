@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/digits.h"
+#include "base/words.h"
+
 struct line {
 	bool v2;
 	const char *controllers;
@@ -17,7 +20,7 @@ struct line {
 static bool parse_line(const char *p, size_t len, struct line *ret)
 {
 	const char *end = p + len, *first, *second;
-	size_t digits = strspn(p, "0123456789");
+	size_t digits = strspn(p, DIGITS);
 
 	first = p + digits;
 	if (digits == 0 || first >= end || *first != ':')
@@ -35,23 +38,6 @@ static bool parse_line(const char *p, size_t len, struct line *ret)
 	return true;
 }
 
-/* Is @word one of the comma-separated words in the @len bytes at @list? */
-static bool has_word(const char *list, size_t len, const char *word)
-{
-	size_t n = strlen(word);
-	const char *end = list + len;
-
-	while (list < end) {
-		const char *comma = memchr(list, ',', (size_t)(end - list));
-		size_t m = (size_t)((comma ? comma : end) - list);
-
-		if (m == n && memcmp(list, word, n) == 0)
-			return true;
-		list += m + 1;
-	}
-	return false;
-}
-
 int proc_cgroup_find(const char *text, const char *controller, struct proc_cgroup *ret)
 {
 	for (const char *p = text; *p;) {
@@ -60,7 +46,8 @@ int proc_cgroup_find(const char *text, const char *controller, struct proc_cgrou
 
 		if (!parse_line(p, len, &l))
 			return -EBADMSG;
-		if (controller ? has_word(l.controllers, l.controllers_len, controller) : l.v2) {
+		if (controller ? words_have(l.controllers, l.controllers_len, ",", controller)
+			       : l.v2) {
 			*ret = (struct proc_cgroup){ .path = l.path, .len = l.path_len };
 			return 0;
 		}

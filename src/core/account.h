@@ -9,7 +9,6 @@
  */
 #include <stdbool.h>
 
-#define HASH_NONFATAL_OOM 1 /* a full memory is an error here, not the end of the program */
 #include <uthash.h>
 
 #include "core/ledger.h"

@@ -3,12 +3,7 @@
 
 #include <stddef.h>
 
-static uint64_t add_saturated(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
+#include "base/saturate.h"
 
 void balance_add(struct balance *sum, const struct balance *b)
 {
@@ -62,11 +57,6 @@ const char *unproven_reason_text(unsigned bit)
 		       "are not seen";
 	case UNPROVEN_UNREADABLE:
 		return "counters could not be read";
-	case UNPROVEN_GROUP_UNKNOWN:
-		return "this kernel does not count group kills: a victim counted twice cannot be "
-		       "told";
-	case UNPROVEN_HOST_DIFFERS:
-		return "/proc/vmstat counted kills outside of the watched cgroups";
 	case UNPROVEN_RESTLESS:
 		return "the counters did not come to rest before the end";
 	case UNPROVEN_CHILDREN_GONE:

@@ -26,20 +26,16 @@ enum unproven_reason {
 	UNPROVEN_V1_POLLED = 1U << 4,
 	/* Counters could not be read (rights, descriptors, memory). */
 	UNPROVEN_UNREADABLE = 1U << 5,
-	/* A kernel without oom_group_kill: recounts cannot be told. */
-	UNPROVEN_GROUP_UNKNOWN = 1U << 6,
-	/* /proc/vmstat counted kills outside of what was watched. */
-	UNPROVEN_HOST_DIFFERS = 1U << 7,
 	/* Counters moved on until the end. */
-	UNPROVEN_RESTLESS = 1U << 8,
+	UNPROVEN_RESTLESS = 1U << 6,
 	/* --local: whether the last events were its own or a removed child's is open. */
-	UNPROVEN_CHILDREN_GONE = 1U << 9,
+	UNPROVEN_CHILDREN_GONE = 1U << 7,
 	/* v1: a limit was hit while a cgroup below it was made or removed: one oom may be another's. */
-	UNPROVEN_V1_CHANGING = 1U << 10,
+	UNPROVEN_V1_CHANGING = 1U << 8,
 	/* v1: cgroups came and went before they could be registered. */
-	UNPROVEN_V1_UNSEEN = 1U << 11,
+	UNPROVEN_V1_UNSEEN = 1U << 9,
 };
-#define UNPROVEN_REASONS 12
+#define UNPROVEN_REASONS 10
 
 struct balance_line {
 	uint64_t counted;  /* by the kernel since the watch began */

@@ -13,10 +13,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* uthash ends the program when it gets no memory, unless it is told otherwise. */
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 #include <utlist.h>
+
+#include "base/saturate.h"
 
 struct registry_node {
 	uint64_t id;
@@ -35,13 +35,6 @@ struct registry {
 	struct listener *ended; /* of removed cgroups, not taken out yet; over prev, next */
 	size_t n_listeners;
 };
-
-static uint64_t add_saturated(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
 
 static void queue(struct registry *r, struct listener *l, uint64_t n)
 {

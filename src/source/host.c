@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digits.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/path.h"
@@ -37,6 +38,14 @@ static int look_at_namespace(const char *proc, bool *ret)
 	/* Without the file the kernel knows no cgroup namespaces. */
 	*ret = stat(path, &st) == 0 && st.st_ino != INIT_CGROUP_NS;
 	return 0;
+}
+
+static struct cgroup_host host_steal(struct cgroup_host *host)
+{
+	struct cgroup_host stolen = *host;
+
+	*host = (struct cgroup_host)CGROUP_HOST_NULL;
+	return stolen;
 }
 
 int cgroup_host_open(struct cgroup_host *ret, const char *proc)
@@ -68,15 +77,14 @@ int cgroup_host_open(struct cgroup_host *ret, const char *proc)
 	if (denied < 0 && !cgroup_host_memory(&host, NULL))
 		return denied;
 
-	*ret = host;
-	host = (struct cgroup_host)CGROUP_HOST_NULL;
+	*ret = host_steal(&host);
 	return 0;
 }
 
 int cgroup_host_open_fake(struct cgroup_host *ret, const char *dir, enum hierarchy h)
 {
 	_cleanup_host_ struct cgroup_host host = CGROUP_HOST_NULL;
-	struct cgroup_mount *m = h == HIERARCHY_V2 ? &host.v2 : &host.v1;
+	struct cgroup_mount *m = h == HIERARCHY_V2 ? &host.v2 : &host.v1; /* mount_of() is const */
 	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
@@ -95,8 +103,7 @@ int cgroup_host_open_fake(struct cgroup_host *ret, const char *dir, enum hierarc
 	m->dev = st.st_dev;
 	host.fake = true;
 
-	*ret = host;
-	host = (struct cgroup_host)CGROUP_HOST_NULL;
+	*ret = host_steal(&host);
 	return 0;
 }
 
@@ -133,7 +140,7 @@ const struct cgroup_mount *cgroup_host_memory(const struct cgroup_host *host,
 		*ret_hierarchy = h;
 	if (h == HIERARCHY_NONE)
 		return NULL;
-	return h == HIERARCHY_V2 ? &host->v2 : &host->v1;
+	return mount_of(host, h);
 }
 
 static int open_error(int r)
@@ -225,7 +232,8 @@ static int resolve_process(const struct cgroup_host *host, const char *who, cons
 static int parse_process(const char *name, char *who, size_t who_size, const char **ret_below)
 {
 	size_t n = strcspn(name, "/");
-	unsigned long pid = 0;
+	const char *end;
+	uint64_t pid;
 
 	*ret_below = name + n;
 	if (n == strlen("self") && strncmp(name, "self", n) == 0) {
@@ -234,14 +242,9 @@ static int parse_process(const char *name, char *who, size_t who_size, const cha
 	}
 	if (strncmp(name, "pid:", 4) != 0)
 		return 0;
-	for (size_t i = 4; i < n; i++) {
-		if (name[i] < '0' || name[i] > '9' || pid > INT_MAX)
-			return -1;
-		pid = 10 * pid + (unsigned long)(name[i] - '0');
-	}
-	if (pid == 0 || pid > INT_MAX)
+	if (digits_parse(name + 4, INT_MAX, &pid, &end) != 0 || end != name + n || pid == 0)
 		return -1;
-	snprintf(who, who_size, "%lu", pid);
+	snprintf(who, who_size, "%d", (int)pid);
 	return 1;
 }
 
@@ -342,51 +345,53 @@ static bool is_removed(const struct cgroup_host *host, int fd)
 	return !host->fake && faccessat(fd, "cgroup.procs", F_OK, 0) < 0 && errno == ENOENT;
 }
 
+/* Climbs from @up to where @file is. Returns 0, HOST_E_NO_MEMORY, or a negated errno. */
+static int climb_to(struct cgroup_at *up, const char *file)
+{
+	while (faccessat(up->fd, file, F_OK, 0) < 0) {
+		size_t n = path_parent_len(up->path);
+		int parent;
+
+		if (errno == EACCES || errno == EPERM)
+			return errno_neg();
+		if (n == 0)
+			return HOST_E_NO_MEMORY;
+		parent = openat(up->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (parent < 0)
+			return errno_neg();
+		(void)fd_close(up->fd);
+		up->fd = parent;
+		up->path[n] = '\0';
+	}
+	return 0;
+}
+
 int cgroup_host_nearest_memory(const struct cgroup_host *host, const struct cgroup_at *at,
 			       struct cgroup_at *ret)
 {
 	const char *file = at->hierarchy == HIERARCHY_V2 ? "memory.events" : "memory.oom_control";
 	_cleanup_at_ struct cgroup_at up = CGROUP_AT_NULL;
 	struct stat st;
+	int r;
 
-	if (is_removed(host, at->fd))
-		return HOST_E_NO_SUCH_CGROUP;
 	up.path = strdup(at->path);
 	if (!up.path)
 		return -ENOMEM;
 	up.hierarchy = at->hierarchy;
 	up.fd = openat(at->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (up.fd >= 0) {
-		size_t n = path_parent_len(up.path);
-		int parent;
-
-		if (faccessat(up.fd, file, F_OK, 0) == 0) {
-			if (fstat(up.fd, &st) < 0)
-				return errno_neg();
-			up.id = st.st_ino;
-			*ret = up;
-			up = (struct cgroup_at)CGROUP_AT_NULL;
-			return 0;
-		}
-		if (errno == EACCES || errno == EPERM)
-			return HOST_E_NO_PERMISSION;
-		if (n == 0)
-			return HOST_E_NO_MEMORY;
-		parent = openat(up.fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		(void)fd_close(up.fd);
-		up.fd = parent;
-		up.path[n] = '\0';
-	}
-	switch (errno) {
-	case EACCES:
-	case EPERM:
-		return HOST_E_NO_PERMISSION;
-	case ENOENT:
-	case ENODEV:
+	r = up.fd < 0 ? errno_neg() : climb_to(&up, file);
+	/* A removed cgroup has no memory files either: asked last, since it may have gone meanwhile. */
+	if (r == -ENOENT || r == -ENODEV || is_removed(host, at->fd))
 		return HOST_E_NO_SUCH_CGROUP;
-	default:
+	if (r == -EACCES || r == -EPERM)
+		return HOST_E_NO_PERMISSION;
+	if (r != 0)
+		return r;
+	if (fstat(up.fd, &st) < 0)
 		return errno_neg();
-	}
+	up.id = st.st_ino;
+	*ret = cgroup_at_steal(&up);
+	return 0;
 }
 
 int cgroup_host_local_events(const struct cgroup_host *host, bool *ret)

@@ -32,10 +32,15 @@ struct cgroup_host {
 	bool fake;       /* plain directories stand for cgroups: cgroup_host_open_fake() */
 };
 
+#define CGROUP_MOUNT_NULL                                                                          \
+	{                                                                                          \
+		.root_fd = -1                                                                      \
+	}
+
 /* Nothing is mounted. What cgroup_host_close() leaves, and a good value before cgroup_host_open(). */
 #define CGROUP_HOST_NULL                                                                           \
 	{                                                                                          \
-		.v1 = { .root_fd = -1 }, .v2 = {.root_fd = -1 }                                    \
+		.v1 = CGROUP_MOUNT_NULL, .v2 = CGROUP_MOUNT_NULL                                   \
 	}
 
 /* One cgroup, held open. */
@@ -50,6 +55,15 @@ struct cgroup_at {
 	{                                                                                          \
 		.fd = -1                                                                           \
 	}
+
+/* Hands @at over: what is left is CGROUP_AT_NULL. */
+static inline struct cgroup_at cgroup_at_steal(struct cgroup_at *at)
+{
+	struct cgroup_at stolen = *at;
+
+	*at = (struct cgroup_at)CGROUP_AT_NULL;
+	return stolen;
+}
 
 /* HOST_E_*: what is wrong with a name, for the program to put into words. */
 enum {
@@ -96,18 +110,24 @@ const struct cgroup_mount *cgroup_host_memory(const struct cgroup_host *host,
  * released with cgroup_at_close(), HOST_E_*, or a negated errno.
  */
 int cgroup_host_resolve(const struct cgroup_host *host, const char *name, struct cgroup_at *ret);
-/* The root of the hierarchy that holds memory, as visible here. 0, HOST_E_NO_MEMORY, or < 0. */
+/*
+ * The root of the hierarchy that holds memory, as visible here. Returns 0, HOST_E_NO_MEMORY,
+ * HOST_E_NO_PERMISSION, or a negated errno.
+ */
 int cgroup_host_root(const struct cgroup_host *host, struct cgroup_at *ret);
 /*
  * The nearest cgroup at or above @at that has memory files (v2: memory.events). Returns 0 and a
  * cgroup that may be @at's own (its path then equals @at's), HOST_E_NO_MEMORY if only the root is
- * left, or HOST_E_NO_SUCH_CGROUP if @at was removed.
+ * left, HOST_E_NO_SUCH_CGROUP if @at was removed, also while this looked, HOST_E_NO_PERMISSION if a
+ * directory on the way may not be entered, -ENOMEM, -EMFILE, or another negated errno.
  */
 int cgroup_host_nearest_memory(const struct cgroup_host *host, const struct cgroup_at *at,
 			       struct cgroup_at *ret);
 /*
  * Whether cgroup2 is mounted with memory_localevents at this moment: it can come and go with a
- * remount.
+ * remount, and is one for all mounts of cgroup2. Returns 0, -ENOMEM, -EFBIG, or an errno of reading
+ * mountinfo. The option is the file system's, so that any mount of it shows it, also one in a mount
+ * namespace of its own; a mount namespace without one shows nothing, and the answer is false.
  */
 int cgroup_host_local_events(const struct cgroup_host *host, bool *ret);
 /* Takes NULL, a cgroup that was never opened ({ 0 } or CGROUP_AT_NULL), or a closed one. */

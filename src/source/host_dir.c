@@ -107,7 +107,7 @@ bool dir_is_on_cgroupfs(const struct cgroup_host *host, int fd)
 	struct statfs fs;
 
 	if (host->fake) {
-		const struct cgroup_mount *m = host->v2.where ? &host->v2 : &host->v1;
+		const struct cgroup_mount *m = cgroup_host_memory(host, NULL);
 		char link[64], path[PATH_MAX];
 		size_t n = strlen(m->where);
 		ssize_t len;
@@ -273,8 +273,7 @@ static int open_same(const struct cgroup_host *host, enum hierarchy h, char **pa
 		return r;
 	if (at.id != ino)
 		return HOST_E_NO_SUCH_CGROUP;
-	*ret = at;
-	at = (struct cgroup_at)CGROUP_AT_NULL;
+	*ret = cgroup_at_steal(&at);
 	return 0;
 }
 

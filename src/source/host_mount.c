@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/text_file.h"
+#include "base/words.h"
 #include "source/host_impl.h"
 
 #define MOUNTINFO_MAX (64U << 20) /* 100,000 mounts take about 15 MiB */
@@ -174,24 +175,22 @@ static int read_has_memory(int root_fd, bool *ret)
 	}
 	if (r < 0)
 		return r;
-	for (char *word = text; *word;) {
-		size_t n = strcspn(word, " \n");
-
-		if (n == strlen("memory") && strncmp(word, "memory", n) == 0) {
-			*ret = true;
-			return 0;
-		}
-		word += n;
-		word += strspn(word, " \n");
-	}
-	*ret = false;
+	*ret = words_have(text, strlen(text), " \n", "memory");
 	return 0;
+}
+
+static struct cgroup_mount mount_steal(struct cgroup_mount *m)
+{
+	struct cgroup_mount stolen = *m;
+
+	*m = (struct cgroup_mount)CGROUP_MOUNT_NULL;
+	return stolen;
 }
 
 static int mount_take(struct cgroup_mount *ret, int *fd, const struct mountinfo *m,
 		      const struct stat *st)
 {
-	_cleanup_(mount_close) struct cgroup_mount cm = { .root_fd = -1 };
+	_cleanup_(mount_close) struct cgroup_mount cm = CGROUP_MOUNT_NULL;
 	int r;
 
 	cm.where = strdup(m->where);
@@ -210,8 +209,7 @@ static int mount_take(struct cgroup_mount *ret, int *fd, const struct mountinfo 
 	cm.dev = st->st_dev;
 	cm.root_fd = fd_steal(fd);
 
-	*ret = cm;
-	cm = (struct cgroup_mount){ .root_fd = -1 };
+	*ret = mount_steal(&cm);
 	return 0;
 }
 
@@ -230,11 +228,11 @@ static int mount_try(struct cgroup_mount *ret, const struct mountinfo *m)
 
 int mount_open(struct cgroup_mount *ret, const struct mount_table *t, enum mount_kind kind)
 {
-	_cleanup_(mount_close) struct cgroup_mount first = { .root_fd = -1 };
+	_cleanup_(mount_close) struct cgroup_mount first = CGROUP_MOUNT_NULL;
 	int denied = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
-		_cleanup_(mount_close) struct cgroup_mount cm = { .root_fd = -1 };
+		_cleanup_(mount_close) struct cgroup_mount cm = CGROUP_MOUNT_NULL;
 		int r;
 
 		if (mount_kind(&t->entries[i]) != kind)
@@ -251,16 +249,14 @@ int mount_open(struct cgroup_mount *ret, const struct mount_table *t, enum mount
 			bool enough = cm.has_memory;
 
 			mount_close(&first);
-			first = cm;
-			cm = (struct cgroup_mount){ .root_fd = -1 };
+			first = mount_steal(&cm);
 			if (enough)
 				break;
 		}
 	}
 	if (!first.where)
 		return denied;
-	*ret = first;
-	first = (struct cgroup_mount){ .root_fd = -1 };
+	*ret = mount_steal(&first);
 	return 0;
 }
 
@@ -271,5 +267,5 @@ void mount_close(struct cgroup_mount *m)
 		(void)fd_close(m->root_fd);
 	free(m->where);
 	free(m->root);
-	*m = (struct cgroup_mount){ .root_fd = -1 };
+	*m = (struct cgroup_mount)CGROUP_MOUNT_NULL;
 }

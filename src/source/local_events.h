@@ -9,9 +9,6 @@
  * between listeners, one open file per cgroup. What is new in a file goes to the registry, which
  * knows who is to be told.
  *
- *   open ──ENODEV──> off ──switched on again──> open         the cgroup is there, memory is not
- *    └──────────────> gone                                   removed: its listeners have ended
- *
  * A count may jump by tens of thousands for a single kill (memory.max lowered below the usage makes
  * the kernel try again and again): one pass tells at most LOCAL_EVENTS_PASS_MAX of them.
  */

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "base/err.h"
@@ -157,11 +156,6 @@ bool v1_notifier_removing(const struct v1_cgroup *c)
 	struct stat st;
 
 	return c->end_fd < 0 || fstatat(c->dir_fd, "memory.oom_control", &st, 0) < 0;
-}
-
-uint64_t v1_notifier_id(const struct v1_cgroup *c)
-{
-	return c->id;
 }
 
 int v1_notifier_open(struct v1_notifier **ret, const struct v1_notifier_args *args)

@@ -51,4 +51,3 @@ int v1_notifier_register(struct v1_cgroup *c, int eventfd);
  * registry is told when they have.
  */
 bool v1_notifier_removing(const struct v1_cgroup *c);
-uint64_t v1_notifier_id(const struct v1_cgroup *c);

@@ -14,7 +14,6 @@
  *   v2_host.c        /proc/vmstat: kills that no memory.events shows
  *   v2_report.c      from the ledger's report to an event
  */
-#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "core/ledger.h"

@@ -15,9 +15,11 @@
 #include "base/fd.h"
 #include "base/flat_keyed.h"
 #include "base/text_file.h"
+#include "base/words.h"
+#include "source/counter_file.h"
 
-#define EVENTS_TEXT_MAX 1024 /* today's kernels print under 200 bytes; new keys may come */
 #define LIST_BUFFER 32768
+#define CONTROL_MAX 4096
 
 int v2_tree_trouble(int err)
 {
@@ -120,16 +122,10 @@ static void tree_close(void *ctx, int dir)
 
 static int read_text(int fd, struct reading *ret)
 {
-	char text[EVENTS_TEXT_MAX];
-	ssize_t n;
+	char text[COUNTER_TEXT_MAX];
+	int r = counter_file_read(fd, text, sizeof(text));
 
-	do
-		n = pread(fd, text, sizeof(text) - 1, 0);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return v2_tree_trouble(errno);
-	text[n] = '\0';
-	return memory_events_parse(text, ret);
+	return r < 0 ? v2_tree_trouble(-r) : memory_events_parse(text, ret);
 }
 
 /* Reads @file below @fd; the key is looked up where @need_key or something was counted. */
@@ -225,34 +221,20 @@ static int tree_is_group(void *ctx, int dir, bool *ret)
 	return 0;
 }
 
-/* TODO-MERGE words_have */
-static bool has_word(const char *text, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *at = text; *at; at += strspn(at, " \n")) {
-		size_t len = strcspn(at, " \n");
-
-		if (len == n && strncmp(at, word, n) == 0)
-			return true;
-		at += len;
-	}
-	return false;
-}
-
 static int tree_gives_memory(void *ctx, int dir, bool *ret)
 {
 	_cleanup_close_ int own = -1;
 	_cleanup_free_ char *text = NULL;
+	size_t n = 0;
 	int fd = -1;
 	int r;
 
 	r = resolve_dir(ctx, dir, &fd, &own);
 	if (r == 0)
-		r = text_file_read(fd, "cgroup.subtree_control", EVENTS_TEXT_MAX, &text, NULL);
+		r = text_file_read(fd, "cgroup.subtree_control", CONTROL_MAX, &text, &n);
 	if (r != 0)
 		return r < 0 ? v2_tree_trouble(-r) : r;
-	*ret = has_word(text, "memory");
+	*ret = words_have(text, n, " \n", "memory");
 	return 0;
 }
 

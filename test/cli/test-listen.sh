@@ -110,13 +110,14 @@ finish
 ok 'removed: status' [ "$status" -eq 5 ]
 ok 'removed: line' [ "$(cat out)" = "$base/p/a: 1, removed" ]
 
-start listen "$base/p/b" -n 2
+# A process that is killed can fail one more charge on its way out, which is one more oom.
+start listen "$base/p/b" -n 9
 await ready
 oom p/b
 remove p/b
 finish
 ok 'an oom and then removed: status' [ "$status" -eq 5 ]
-ok 'an oom and then removed: two signals' [ "$(total)" -eq 2 ]
+ok 'an oom and then removed: two signals' [ "$(total)" -ge 2 ]
 
 # Both come before it can look. On v2 the removed cgroup has taken its last count along.
 cg q 16M

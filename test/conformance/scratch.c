@@ -129,7 +129,7 @@ static bool find_mount(struct scratch *s, bool v2, const char *where)
 
 void scratch_open(struct scratch *ret, const char *parent)
 {
-	struct scratch s = { .host.v1.root_fd = -1, .host.v2.root_fd = -1 };
+	struct scratch s = { .host = CGROUP_HOST_NULL };
 	const char *where = "/sys/fs/cgroup";
 	char own[256];
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/engine.h"
+#include "fail_malloc.h"
 
 static void submit(struct engine *en, enum event_kind kind, const char *path, uint64_t count)
 {
@@ -120,6 +121,106 @@ static void a_full_queue_drops_the_oldest_and_says_so(void **state)
 	engine_free(en);
 }
 
+struct made {
+	struct engine *en;
+};
+
+static int run_new(void *ctx)
+{
+	struct made *made = ctx;
+	struct engine *en = engine_new(4);
+
+	if (!en)
+		return -ENOMEM;
+	made->en = en;
+	return 0;
+}
+
+static void undo_new(void *ctx)
+{
+	struct made *made = ctx;
+
+	made->en = engine_free(made->en);
+}
+
+static int run_watch(void *ctx)
+{
+	const struct watch w = { .cookie = 2, .path = "/b", .kinds = EVENT_MASK_ALL };
+	struct engine *en = ctx;
+	int r = engine_watch_add(en, &w);
+
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/b", false) == (r == 0));
+	return r;
+}
+
+static void undo_watch(void *ctx)
+{
+	assert_int_equal(engine_watch_remove(ctx, 2), 0);
+}
+
+static int run_rename(void *ctx)
+{
+	struct engine *en = ctx;
+	int r = engine_watch_rename(en, 1, "/z");
+
+	/* Under one name or the other it is watched at any time. */
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/z", false) == (r == 0));
+	assert_true(engine_wants(en, HIERARCHY_V2, EVENT_OOM, "/a", false) == (r != 0));
+	return r;
+}
+
+static void undo_rename(void *ctx)
+{
+	struct engine *en = ctx;
+
+	fail_malloc_disarm();
+	assert_int_equal(engine_watch_remove(en, 1), 0);
+	watch(en, 1, "/a", false, EVENT_MASK_ALL);
+}
+
+static void each_allocation(void **state)
+{
+	struct made out;
+	struct fail_malloc_case c = {
+		.run = run_new, .undo = undo_new, .ctx = &out, .out = &out, .out_size = sizeof(out)
+	};
+	struct engine *en = engine_new(4);
+
+	(void)state;
+	assert_int_equal(fail_malloc_each(&c), 3);
+	watch(en, 1, "/a", false, EVENT_MASK_ALL);
+	c = (struct fail_malloc_case){ .run = run_watch, .undo = undo_watch, .ctx = en };
+	assert_int_equal(fail_malloc_each(&c), 2);
+	assert_int_equal(engine_watches(en), 1);
+	assert_int_equal(run_rename(en), 0);
+	undo_rename(en);
+	fail_malloc_arm(1, false);
+	assert_int_equal(run_rename(en), -ENOMEM);
+	assert_true(fail_malloc_disarm());
+	engine_free(en);
+}
+
+/* That something was lost is told even if there is no memory to tell it with: a little later. */
+static void a_loss_is_told_whatever_fails(void **state)
+{
+	struct engine *en = engine_new(2);
+	_cleanup_event_ struct event *e = NULL;
+
+	(void)state;
+	watch(en, 1, "/", false, EVENT_MASK_ALL);
+	for (uint64_t i = 1; i <= 5; i++)
+		submit(en, EVENT_KILL, "/a", i);
+	fail_malloc_arm(1, true);
+	take(en, EVENT_KILL, 1, 4);
+	take(en, EVENT_KILL, 2, 5);
+	assert_int_equal(engine_next(en, &e), 0);
+	assert_true(fail_malloc_disarm());
+	assert_int_equal(engine_lost(en), 3);
+	take(en, EVENT_LOST, 3, 3);
+	assert_int_equal(engine_next(en, &e), 0);
+	engine_free(en);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +229,8 @@ int main(void)
 		cmocka_unit_test(one_hierarchy_is_not_the_other),
 		cmocka_unit_test(overlapping_watches_give_one_event),
 		cmocka_unit_test(a_full_queue_drops_the_oldest_and_says_so),
+		cmocka_unit_test(each_allocation),
+		cmocka_unit_test(a_loss_is_told_whatever_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -509,6 +509,59 @@ static void nearest_with_memory(void **state)
 	tree_done(&t);
 }
 
+static struct {
+	const char *procs; /* goes as soon as a cgroup is asked for its memory file */
+	int asked;
+} removal;
+int __real_faccessat(int dirfd, const char *path, int mode, int flags);
+int __wrap_faccessat(int dirfd, const char *path, int mode, int flags);
+
+/* Linked in for every faccessat(): what happens between two looks of the code under test. */
+int __wrap_faccessat(int dirfd, const char *path, int mode, int flags)
+{
+	if (removal.procs && strncmp(path, "memory.", 7) == 0) {
+		removal.asked++;
+		(void)unlink(removal.procs);
+	}
+	return __real_faccessat(dirfd, path, mode, flags);
+}
+
+/* A cgroup that is removed between two looks at it is gone, not one without memory. */
+static void removed_on_the_way_up(void **state)
+{
+	static const char *const names[] = { "/a/b/c",
+					     "/x/y" }; /* below one with memory, and not */
+	struct cgroup_at at, up = CGROUP_AT_NULL;
+	struct cgroup_host host;
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	tree_open(&t, HIERARCHY_V2, &host);
+	for (size_t i = 0; i < N(names); i++) {
+		char procs[256];
+
+		host.fake = true;
+		assert_int_equal(cgroup_host_resolve(&host, names[i], &at), 0);
+		host.fake = false; /* cgroup.procs tells whether it is there */
+		snprintf(procs, sizeof(procs), "%s%s/cgroup.procs", t.cg, names[i]);
+		make_file(t.cg, procs + strlen(t.cg) + 1, "");
+		removal.procs = procs;
+		removal.asked = 0;
+		assert_int_equal(cgroup_host_nearest_memory(&host, &at, &up),
+				 HOST_E_NO_SUCH_CGROUP);
+		assert_true(removal.asked > 0);
+		removal.procs = NULL;
+		assert_null(up.path);
+		/* One that was gone before. */
+		assert_int_equal(cgroup_host_nearest_memory(&host, &at, &up),
+				 HOST_E_NO_SUCH_CGROUP);
+		cgroup_at_close(&at);
+	}
+	cgroup_host_close(&host);
+	tree_done(&t);
+}
+
 static char *corpus_text(const char *name)
 {
 	char path[512], *text = NULL;
@@ -735,6 +788,7 @@ int main(void)
 		cmocka_unit_test(a_cgroup_known_by_its_inode),
 		cmocka_unit_test(beyond_path_max),
 		cmocka_unit_test(nearest_with_memory),
+		cmocka_unit_test(removed_on_the_way_up),
 		cmocka_unit_test(which_mount_is_tried_first),
 		cmocka_unit_test(the_whole_order),
 		cmocka_unit_test(a_mount_that_is_none),
