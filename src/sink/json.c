@@ -129,6 +129,7 @@ int json_encode_event(const struct event *e, char **ret)
 	r |= put(object, "cgroup_id", number_unless(e->cgroup_id, 0));
 	r |= put(object, "hierarchy", hierarchy(e->hierarchy));
 	r |= put(object, "removed", json_boolean(e->removed));
+	r |= put(object, "unplaced", json_boolean(e->unplaced));
 	r |= put(object, "limit", limit(e));
 	r |= put(object, "evidence", evidence(e->evidence));
 	if (r == 0)

@@ -189,6 +189,8 @@ static void set(struct event *e, const char *key, char *value)
 		e->hierarchy = hierarchy(value);
 	else if (strcmp(key, "removed") == 0)
 		e->removed = true;
+	else if (strcmp(key, "unplaced") == 0)
+		e->unplaced = true;
 	else if (strcmp(key, "evidence") == 0)
 		e->evidence = evidence(value);
 	else if (strcmp(key, "realtime") == 0)

@@ -17,8 +17,9 @@
  *
  * then what happens, in that order, as much with each monitor_dispatch() as stands before a `next`:
  *
- *   event kind=K [count=N|MIN..MAX] [cgroup=PATH] [id=N] [hierarchy=v1|v2] [removed] [limit=PATH]
- *         [limit-id=N] [limit-bytes=N] [or-above] [evidence=A,B] [realtime=NS] [boottime=NS]
+ *   event kind=K [count=N|MIN..MAX] [cgroup=PATH] [id=N] [hierarchy=v1|v2] [removed] [unplaced]
+ *         [limit=PATH] [limit-id=N] [limit-bytes=N] [or-above] [evidence=A,B] [realtime=NS]
+ *         [boottime=NS]
  *   repeat N                      the event before it, N times more
  *   gone PATH                     the watch of PATH ends
  *   next                          the rest comes with the next dispatch
