@@ -27,6 +27,7 @@ struct loop {
 	bool output_waits; /* not all is written */
 	bool events_wait;  /* in the monitor, since the output is full */
 	bool settling;
+	bool settle_due; /* at the start, and when the monitor wakes: a source has few rounds for it */
 	bool settled;
 	const char *unsettled; /* why settling was given up */
 	bool gave_up;          /* no settling any more */
@@ -151,7 +152,7 @@ static int begin_end(struct loop *l)
 {
 	if (l->settling)
 		return 0;
-	l->settling = true;
+	l->settling = l->settle_due = true;
 	(void)sd_notify(false, "STOPPING=1");
 	return arm_deadline(l, WATCH_SETTLE_NS);
 }
@@ -160,6 +161,7 @@ static void settle(struct loop *l)
 {
 	int r = monitor_settle(l->args->monitor);
 
+	l->settle_due = false;
 	if (r < 0) {
 		say("the counters cannot be read a last time: %s", strerror(-r));
 		l->unsettled = "the counters could not be read a last time";
@@ -176,7 +178,7 @@ static int advance(struct loop *l)
 		return fail(l);
 	if (l->reader_left || count_reached(l) || monitor_watches(l->args->monitor) == 0)
 		r = begin_end(l);
-	if (r >= 0 && l->settling && !l->settled && !l->unsettled) {
+	if (r >= 0 && l->settle_due && !l->settled && !l->unsettled) {
 		settle(l);
 		r = pump(l);
 	}
@@ -202,6 +204,7 @@ static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *us
 		say("cannot go on reading the counters: %s", strerror(-r));
 		return fail(l);
 	}
+	l->settle_due = l->settling;
 	return advance(l);
 }
 

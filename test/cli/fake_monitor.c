@@ -38,6 +38,7 @@ struct monitor {
 	int steps_fd; /* readable while steps are to be taken */
 	int fifo_fd;
 	bool stuck;
+	bool settle_waits; /* monitor_settle() is not to be called before the next dispatch */
 };
 
 static int watch_fd(struct monitor *m, int fd)
@@ -252,6 +253,7 @@ int monitor_dispatch(struct monitor *m)
 {
 	char byte;
 
+	m->settle_waits = false;
 	if (m->fifo_fd >= 0) {
 		if (read(m->fifo_fd, &byte, 1) < 1)
 			return 0;
@@ -267,18 +269,22 @@ int monitor_next(struct monitor *m, struct event **ret)
 
 int monitor_settle(struct monitor *m)
 {
-	int r = run(m, true);
+	int r;
 
+	/* Each call is one of the rounds that a source has: none is for other wakeups. */
+	if (m->settle_waits)
+		return -EBUSY;
+	r = run(m, true);
 	if (r < 0)
 		return r;
-	if (m->stuck || m->step)
-		return MONITOR_E_AGAIN;
-	if (m->again > 0) {
+	if (!m->stuck && !m->step) {
+		if (m->again == 0)
+			return 0;
 		m->again--;
 		set_readable(m, true);
-		return MONITOR_E_AGAIN;
 	}
-	return 0;
+	m->settle_waits = true;
+	return MONITOR_E_AGAIN;
 }
 
 void monitor_balance(const struct monitor *m, struct balance *ret)

@@ -27,7 +27,8 @@
  *   signal FIFO                   writes a byte there: what is before was submitted
  *   fail ERROR                    monitor_dispatch() fails
  *   settle                        the rest comes with monitor_settle() only
- *   again N                       monitor_settle() wants to be called N times more
+ *   again N                       monitor_settle() wants to be called N times more, each time after
+ *                                 a dispatch; before that it fails
  *   stuck                         monitor_settle() never comes to an end
  *
  * ERROR is an errno name or that of a HOST_E_* without its prefix.

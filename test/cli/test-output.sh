@@ -153,6 +153,36 @@ run watch --json /a
 ok 'a reader in time: nothing is lost' lacks out lost
 ok 'a reader in time: all lines' lines out 2001
 
+# The last reading goes on at its own pace beside a reader who is slow: as he takes what fills the
+# pipe, the output becomes writable again and again, and the counters are not to be read for that.
+mkfifo settling
+script <<'S'
+queue 5000
+cgroup /a id=7
+event kind=kill cgroup=/a/a-name-that-makes-the-line-longer count=1
+repeat 1999
+gone /a
+settle
+signal settling
+wait go
+again 5
+balance kill counted=2000 reported=2000
+S
+exec 5<>slow
+STDOUT=slow start watch --json /a
+await ready
+read -r _ <settling
+head -c 100000 slow >out # more than the pipe holds: some was written while it settled
+echo >go
+cat slow >>out 5>&- &
+reader=$!
+finish
+exec 5>&-
+wait "$reader"
+ok 'a slow reader while it settles: status' [ "$status" -eq 0 ]
+ok 'a slow reader while it settles: all lines' lines out 2000
+ok 'a slow reader while it settles: balanced' has err 'balanced: all'
+
 script <<'S'
 cgroup /a id=7
 event kind=kill cgroup=/a/\x1b[31mred\x1b[0m
