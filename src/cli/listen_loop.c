@@ -130,7 +130,7 @@ static void say_notice(struct loop *l)
 	const char *notice = listen_notice(l->args->listen);
 
 	if (notice && notice != l->notice)
-		say("note: %s", notice);
+		say_note("note: %s", notice);
 	l->notice = notice;
 }
 

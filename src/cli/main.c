@@ -56,6 +56,7 @@ int main(int argc, char **argv)
 	const char *word;
 
 	startup_init();
+	say_begin_of_output();
 	if (argc < 2) {
 		say("no command was given: 'oomnotify help' lists them");
 		return STATUS_USAGE;

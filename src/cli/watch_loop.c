@@ -134,7 +134,7 @@ static void say_notice(struct loop *l)
 
 	if (!notice || (l->notice && strcmp(l->notice, notice) == 0))
 		return;
-	say("note: %s", notice);
+	say_note("note: %s", notice);
 	free(l->notice);
 	l->notice = strdup(notice); /* without memory it may be said twice */
 }

@@ -37,6 +37,7 @@ struct monitor {
 	int epoll_fd;
 	int steps_fd; /* readable while steps are to be taken */
 	int fifo_fd;
+	const char *notice;
 	bool stuck;
 	bool settle_waits; /* monitor_settle() is not to be called before the next dispatch */
 };
@@ -61,6 +62,7 @@ int monitor_new(struct monitor **ret, const struct cgroup_host *host)
 		return -ENOMEM;
 	m->script = s;
 	m->step = s->steps;
+	m->notice = s->notice;
 	m->fifo_fd = -1;
 	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	m->steps_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -212,6 +214,9 @@ static int take_step(struct monitor *m, struct step *step)
 	case STEP_GONE:
 		end_watch(m, step->text);
 		return 1;
+	case STEP_NOTE:
+		m->notice = step->text;
+		return 1;
 	case STEP_AGAIN:
 		m->again = step->n;
 		return 1;
@@ -295,7 +300,7 @@ void monitor_balance(const struct monitor *m, struct balance *ret)
 
 const char *monitor_notice(struct monitor *m)
 {
-	return m->script->notice;
+	return m->notice;
 }
 
 /* The commands that do not stand on a monitor are no part of this program. */

@@ -334,6 +334,9 @@ static void read_step(struct fake_script *s, const char *first, char **rest)
 	} else if (strcmp(first, "gone") == 0) {
 		step->type = STEP_GONE;
 		step->text = bytes(must_word(rest));
+	} else if (strcmp(first, "note") == 0) {
+		step->type = STEP_NOTE;
+		step->text = must(strndup(*rest, strcspn(*rest, "\n")));
 	} else if (strcmp(first, "next") == 0) {
 		step->type = STEP_NEXT;
 	} else if (strcmp(first, "wait") == 0) {

@@ -22,6 +22,7 @@
  *         [boottime=NS]
  *   repeat N                      the event before it, N times more
  *   gone PATH                     the watch of PATH ends
+ *   note TEXT…                    monitor_notice() says so from then on
  *   next                          the rest comes with the next dispatch
  *   wait FIFO                     the rest comes once a byte was written there
  *   signal FIFO                   writes a byte there: what is before was submitted
@@ -43,6 +44,7 @@
 enum step_type {
 	STEP_EVENT,
 	STEP_GONE,
+	STEP_NOTE,
 	STEP_NEXT,
 	STEP_WAIT,
 	STEP_SIGNAL,
