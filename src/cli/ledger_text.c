@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <libsmartcols.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/fd.h"
 #include "cli/say.h"

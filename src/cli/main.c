@@ -2,7 +2,6 @@
 /*
  * oomnotify COMMAND: finds the command in the table and lets it do the rest
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/cmd.h"

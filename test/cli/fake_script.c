@@ -83,11 +83,20 @@ static int error(const char *name)
 		{ "NO_PERMISSION", HOST_E_NO_PERMISSION },
 		{ "BAD_NAME", HOST_E_BAD_NAME },
 		{ "EACCES", -EACCES },
+		{ "EBADMSG", -EBADMSG },
+		{ "EDQUOT", -EDQUOT },
+		{ "EINVAL", -EINVAL },
 		{ "EIO", -EIO },
 		{ "EMFILE", -EMFILE },
+		{ "ENAMETOOLONG", -ENAMETOOLONG },
+		{ "ENFILE", -ENFILE },
 		{ "ENODEV", -ENODEV },
 		{ "ENOMEM", -ENOMEM },
 		{ "ENOSPC", -ENOSPC },
+		{ "EOPNOTSUPP", -EOPNOTSUPP },
+		{ "EOVERFLOW", -EOVERFLOW },
+		{ "EPERM", -EPERM },
+		{ "ERANGE", -ERANGE },
 	};
 
 	for (size_t i = 0; name && i < sizeof(errors) / sizeof(errors[0]); i++)
