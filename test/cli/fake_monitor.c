@@ -294,7 +294,8 @@ int monitor_settle(struct monitor *m)
 
 void monitor_balance(const struct monitor *m, struct balance *ret)
 {
-	*ret = m->script->balance;
+	*ret = (struct balance){ 0 };
+	balance_add(ret, &m->script->balance);
 	ret->lost = engine_lost(m->engine);
 }
 

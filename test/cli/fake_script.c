@@ -282,6 +282,8 @@ static void read_balance(struct fake_script *s, char **rest)
 			line->recounts = number(value);
 		else if (strcmp(key, "unproven") == 0)
 			line->unproven = number(value);
+		else if (strcmp(key, "reasons") == 0)
+			line->reasons = (unsigned)number(value);
 		else
 			fake_die("unknown key: %s", key);
 	}

@@ -12,8 +12,8 @@
  *   new ERROR, add PATH ERROR     monitor_new() fails, monitor_add() of PATH fails (/: the host)
  *   queue N                       events that the monitor holds at most
  *   notice TEXT…                  monitor_notice() says so
- *   balance KIND [counted=N] [reported=N] [recounts=N] [unproven=N|unknown]
- *   reasons MASK, late N          of the balance
+ *   balance KIND [counted=N] [reported=N] [recounts=N] [unproven=N|unknown] [reasons=MASK]
+ *   reasons MASK, late N          of the whole balance
  *
  * then what happens, in that order, as much with each monitor_dispatch() as stands before a `next`:
  *
