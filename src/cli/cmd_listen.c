@@ -156,7 +156,7 @@ static int listen_at(const struct listen_options *o, const struct cgroup_host *h
 
 	name = escape_name(at->path, style.ascii ? ESCAPE_ASCII : 0);
 	if (!name || asprintf(&ready, "listening on %s (cgroup %s), ready", at->path,
-			      at->hierarchy == HIERARCHY_V1 ? "v1" : "v2") < 0) {
+			      hierarchy_name(at->hierarchy)) < 0) {
 		ready = NULL;
 		return host_error_say(host, NULL, -ENOMEM);
 	}

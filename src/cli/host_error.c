@@ -23,7 +23,7 @@ static const char *memory_mount(const struct cgroup_host *host, const char **ret
 	enum hierarchy h = HIERARCHY_NONE;
 	const struct cgroup_mount *mount = host ? cgroup_host_memory(host, &h) : NULL;
 
-	*ret_version = h == HIERARCHY_V1 ? "v1" : "v2";
+	*ret_version = hierarchy_name(h != HIERARCHY_NONE ? h : HIERARCHY_V2);
 	return mount && mount->where ? mount->where : "/sys/fs/cgroup";
 }
 

@@ -105,11 +105,6 @@ int watch_targets_add(const struct watch_targets *targets, struct monitor *m, un
 	return 0;
 }
 
-static const char *version(enum hierarchy h)
-{
-	return h == HIERARCHY_V1 ? "v1" : "v2";
-}
-
 char *watch_targets_describe(const struct watch_targets *targets)
 {
 	_cleanup_free_ char *text = NULL;
@@ -123,7 +118,7 @@ char *watch_targets_describe(const struct watch_targets *targets)
 
 		fputs(i > 0 ? ", " : "", f);
 		fprintf(f, "%s (cgroup %s)", t->whole_host ? "the whole host" : t->at.path,
-			version(t->at.hierarchy));
+			hierarchy_name(t->at.hierarchy));
 	}
 	if (targets->used > DESCRIBED_MAX)
 		fprintf(f, " and %zu more", targets->used - DESCRIBED_MAX);

@@ -60,9 +60,9 @@ static json_t *rfc3339(uint64_t realtime_ns)
 
 static json_t *hierarchy(enum hierarchy h)
 {
-	return h == HIERARCHY_V1   ? json_string("v1")
-	       : h == HIERARCHY_V2 ? json_string("v2")
-				   : json_null();
+	const char *text = hierarchy_name(h);
+
+	return text ? json_string(text) : json_null();
 }
 
 static json_t *limit(const struct event *e)
