@@ -204,7 +204,7 @@ dd if=/dev/zero of=unread bs=4096 count=1000 oflag=nonblock 2>dd.err
 echo >go
 timeout -k 5 "$LIMIT" head -n 1 submitted >went_on
 ok 'standard error that nobody reads: the watch goes on' [ -s went_on ]
-{ cat unread | tr -d '\0' >err; } 5>&- &
+tr -d '\0' <unread >err 5>&- &
 reader=$!
 kill -INT "$pid"
 wait "$pid"
