@@ -89,7 +89,8 @@ static char *make_line(const char *plain, size_t *ret_n)
 	return line;
 }
 
-static void say_args(bool wait, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say_args(bool wait, const char *format,
+							   va_list args)
 {
 	static const char no_memory[] = "oomnotify: out of memory\n";
 	_cleanup_free_ char *plain = NULL, *line = NULL;
