@@ -12,13 +12,16 @@ static const struct {
 	uint32_t first;
 	uint32_t last;
 } unsafe[] = {
-	{ 0x00, 0x1f },     /* C0: newline, tab, ESC */
-	{ '\\', '\\' },     /* begins an escaped byte */
-	{ 0x7f, 0x9f },     /* DEL and C1: U+009B is a terminal's CSI in one character */
-	{ 0x061c, 0x061c }, /* Arabic letter mark */
-	{ 0x200e, 0x200f }, /* left-to-right and right-to-left mark */
-	{ 0x2028, 0x202e }, /* line and paragraph separator, embeddings and overrides */
-	{ 0x2066, 0x2069 }, /* isolates */
+	{ 0x00, 0x1f },       /* C0: newline, tab, ESC */
+	{ '\\', '\\' },       /* begins an escaped byte */
+	{ 0x7f, 0x9f },       /* DEL and C1: U+009B is a terminal's CSI in one character */
+	{ 0xad, 0xad },       /* soft hyphen: seen at a line's end only */
+	{ 0x061c, 0x061c },   /* Arabic letter mark */
+	{ 0x200b, 0x200f },   /* zero width: space, joiners, left-to-right and right-to-left mark */
+	{ 0x2028, 0x202e },   /* line and paragraph separator, embeddings and overrides */
+	{ 0x2060, 0x206f },   /* zero width: word joiner, operators, isolates, shaping */
+	{ 0xfeff, 0xfeff },   /* zero width no-break space, the byte order mark */
+	{ 0xe0000, 0xe007f }, /* tags, which nothing shows */
 };
 
 static bool is_safe(uint32_t c, unsigned flags)

@@ -7,7 +7,8 @@
  * digits), byte by byte, are: bytes that are no valid UTF-8; control characters (C0, DEL, and C1,
  * which a terminal takes for an escape as well); characters that break or turn a line around
  * (U+2028, U+2029 and the bidirectional controls), since they make a line show something else than
- * it says; and `\` itself, so that every `\` in the text begins such a group.
+ * it says; those that take no room, with which two names look alike; and `\` itself, so that every
+ * `\` in the text begins such a group.
  */
 #include <stddef.h>
 

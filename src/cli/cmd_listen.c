@@ -108,9 +108,9 @@ static int say_add(const struct cgroup_at *at, int r)
 	bool v1 = at->hierarchy == HIERARCHY_V1;
 
 	if (v1 && (r == -EACCES || r == -EPERM))
-		say("no permission to register on '%.*s': since Linux 6.18 only root may write to "
+		say("no permission to register on %s: since Linux 6.18 only root may write to "
 		    "cgroup.event_control: run as root, or use 'oomnotify watch'",
-		    HOST_ERROR_NAME_MAX, at->path);
+		    host_error_show(at->path).text);
 	else if (v1 && r == -EOPNOTSUPP)
 		say("this kernel has no eventfds for cgroup v1 (PREEMPT_RT): use 'oomnotify "
 		    "watch'");
@@ -156,7 +156,7 @@ static int listen_at(const struct listen_options *o, const struct cgroup_host *h
 
 	name = escape_name(at->path, style.ascii ? ESCAPE_ASCII : 0);
 	if (!name || asprintf(&ready, "listening on %s (cgroup %s), ready", at->path,
-			      at->hierarchy == HIERARCHY_V1 ? "v1" : "v2") < 0) {
+			      hierarchy_name(at->hierarchy)) < 0) {
 		ready = NULL;
 		return host_error_say(host, NULL, -ENOMEM);
 	}
@@ -172,8 +172,8 @@ static int listen_at(const struct listen_options *o, const struct cgroup_host *h
 int cmd_listen(int argc, char **argv)
 {
 	struct listen_options o = { .count_max = 1, .timeout_ns = UINT64_MAX, .eventfd = -1 };
-	_cleanup_host_ struct cgroup_host host = { .v1.root_fd = -1, .v2.root_fd = -1 };
-	_cleanup_at_ struct cgroup_at at = { .fd = -1 };
+	_cleanup_host_ struct cgroup_host host = CGROUP_HOST_NULL;
+	_cleanup_at_ struct cgroup_at at = CGROUP_AT_NULL;
 	int c, r;
 
 	while ((c = options_next(argc, argv, ":n:h", longs)) != OPTIONS_END) {

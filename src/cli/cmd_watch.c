@@ -142,7 +142,7 @@ int cmd_watch(int argc, char **argv)
 {
 	struct watch_options o = { .count_max = UINT64_MAX, .timeout_ns = UINT64_MAX };
 	_cleanup_targets_ struct watch_targets targets = { 0 };
-	_cleanup_host_ struct cgroup_host host = { .v1.root_fd = -1, .v2.root_fd = -1 };
+	_cleanup_host_ struct cgroup_host host = CGROUP_HOST_NULL;
 	int c, r;
 
 	while ((c = options_next(argc, argv, ":n:qh", longs)) != OPTIONS_END) {

@@ -38,13 +38,6 @@ static json_t *name(const char *s)
 	return shown ? json_string(shown) : NULL;
 }
 
-static const char *hierarchy_name(enum hierarchy h)
-{
-	if (h == HIERARCHY_NONE)
-		return NULL;
-	return h == HIERARCHY_V1 ? "v1" : "v2";
-}
-
 static json_t *memory(const struct doctor_report *r)
 {
 	const struct cgroup_mount *m = cgroup_host_memory(r->host, NULL);

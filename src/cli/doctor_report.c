@@ -10,9 +10,9 @@ const char *doctor_layout_name(enum facts_layout layout)
 {
 	switch (layout) {
 	case FACTS_LAYOUT_V1:
-		return "v1";
+		return hierarchy_name(HIERARCHY_V1);
 	case FACTS_LAYOUT_V2:
-		return "v2";
+		return hierarchy_name(HIERARCHY_V2);
 	case FACTS_LAYOUT_HYBRID:
 		return "hybrid";
 	default:

@@ -8,11 +8,7 @@
 #include "cli/say.h"
 #include "cli/status.h"
 
-struct shown {
-	char text[HOST_ERROR_NAME_MAX + sizeof("''...")];
-};
-
-static struct shown show(const char *name)
+struct shown host_error_show(const char *name)
 {
 	struct shown s;
 	bool fits = strlen(name) <= HOST_ERROR_NAME_MAX;
@@ -27,7 +23,7 @@ static const char *memory_mount(const struct cgroup_host *host, const char **ret
 	enum hierarchy h = HIERARCHY_NONE;
 	const struct cgroup_mount *mount = host ? cgroup_host_memory(host, &h) : NULL;
 
-	*ret_version = h == HIERARCHY_V1 ? "v1" : "v2";
+	*ret_version = hierarchy_name(h != HIERARCHY_NONE ? h : HIERARCHY_V2);
 	return mount && mount->where ? mount->where : "/sys/fs/cgroup";
 }
 
@@ -45,7 +41,7 @@ static void say_name(const struct cgroup_host *host, const char *name, int r)
 {
 	const char *version;
 	const char *mount = memory_mount(host, &version);
-	struct shown shown = show(name);
+	struct shown shown = host_error_show(name);
 
 	switch (r) {
 	case HOST_E_NO_SUCH_CGROUP:
@@ -81,37 +77,48 @@ static void say_name(const struct cgroup_host *host, const char *name, int r)
 	}
 }
 
-static void say_errno(const char *text, int error)
+/* What is wrong and what to do about it, by errno value: those that the calls document. */
+static const struct {
+	int error;
+	const char *text;
+} errors[] = {
+	{ EMFILE, "too many open files: raise the limit of open files (ulimit -n) or "
+		  "fs.inotify.max_user_instances" },
+	{ ENFILE, "the host has too many open files: raise fs.file-max" },
+	{ ENOSPC, "no inotify watch is left: raise fs.inotify.max_user_watches" },
+	{ EACCES, "no permission to read its memory counters: run as root, or as the user who owns "
+		  "it" },
+	{ EPERM, "no permission to read its memory counters: run as root, or as the user who owns "
+		 "it" },
+	{ ENODEV, "the cgroup was removed while its watch began: look which ones are there now" },
+	{ ENOMEM, "out of memory: free some, or raise the limit of the cgroup that oomnotify runs "
+		  "in" },
+	{ EINVAL, "a root cgroup has no limit and no counters of its own: name one below it" },
+	{ EBADMSG, "its memory counters are not as this version knows them: please report this, "
+		   "with what 'oomnotify doctor' prints" },
+	{ ERANGE, "its memory counters are not as this version knows them: please report this, "
+		  "with what 'oomnotify doctor' prints" },
+	{ EDQUOT, "too many listeners or cgroups for one process: start a second oomnotify" },
+	{ EOVERFLOW,
+	  "the kernel told a number that is too large for this version: please report this" },
+	{ ENAMETOOLONG, "its path is too long: name it by a directory nearer to it, as ./a" },
+	{ EOPNOTSUPP, "this kernel does not offer what is needed: 'oomnotify doctor' tells more" },
+};
+
+static void say_errno(const char *name, int error)
 {
-	switch (error) {
-	case EMFILE:
-	case ENFILE:
-		say("%s: %s: raise the limit of open files (ulimit -n) or "
-		    "fs.inotify.max_user_instances",
-		    text, strerror(error));
-		break;
-	case ENOSPC:
-		say("%s: no inotify watch is left: raise fs.inotify.max_user_watches", text);
-		break;
-	case EACCES:
-	case EPERM:
-		say("%s: no permission to read its memory counters: run as root, or as the user "
-		    "who owns it",
-		    text);
-		break;
-	case ENODEV:
-		say("%s: the cgroup was removed while its watch began: look which ones are there "
-		    "now",
-		    text);
-		break;
-	default:
-		say("%s: %s", text, strerror(error));
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (errors[i].error == error) {
+			say("%s: %s", name, errors[i].text);
+			return;
+		}
 	}
+	say("%s: %s", name, strerror(error));
 }
 
 int host_error_say(const struct cgroup_host *host, const char *name, int r)
 {
-	struct shown shown = show(name ? name : "");
+	struct shown shown = host_error_show(name ? name : "");
 
 	if (r == HOST_E_NO_CGROUPS || r == HOST_E_NO_MEMORY)
 		say_host(r);
@@ -124,7 +131,7 @@ int host_error_say(const struct cgroup_host *host, const char *name, int r)
 
 int host_error_say_add(const char *path, int r)
 {
-	struct shown shown = show(path);
+	struct shown shown = host_error_show(path);
 
 	say_errno(shown.text, -r);
 	return STATUS_FAILURE;

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <libsmartcols.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/fd.h"
 #include "cli/say.h"
@@ -99,12 +99,16 @@ static void say_circumstances(const struct balance *b, unsigned kinds)
 		say("lost: events dropped since the reader was too slow: %" PRIu64, b->lost);
 }
 
-static void say_reasons(const struct balance *b, const char *unsettled)
+static void say_reasons(const struct balance *b, unsigned kinds, const char *unsettled)
 {
+	unsigned reasons = 0;
+
+	for (unsigned k = 0; k < COUNTED_KINDS; k++)
+		reasons |= kinds & EVENT_MASK(k) ? b->kind[k].reasons : 0;
 	if (unsettled)
 		say("unproven: %s", unsettled);
 	for (unsigned i = 0; i < UNPROVEN_REASONS; i++)
-		if (b->reasons & (1U << i))
+		if (reasons & (1U << i))
 			say("unproven: %s", unproven_reason_text(1U << i));
 }
 
@@ -113,13 +117,15 @@ int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
 {
 	enum balance_verdict verdict = balance_judge(b, kinds);
 	bool counted = kinds & (EVENT_MASK(COUNTED_KINDS) - 1U);
+	int r;
 
 	if (unsettled)
 		verdict = BALANCE_UNPROVEN;
 	if (verdict == BALANCE_BALANCED && (only_unbalanced || !counted))
 		return STATUS_OK;
-	if (counted && print_table(b, kinds) < 0)
-		say("the ledger cannot be shown: out of memory");
+	r = counted ? print_table(b, kinds) : 0;
+	if (r < 0)
+		say("the ledger cannot be shown: %s", strerror(-r));
 	say_circumstances(b, kinds);
 	if (verdict == BALANCE_BALANCED) {
 		say("balanced: all that the kernel counted is accounted for");
@@ -127,6 +133,6 @@ int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
 	}
 	if (verdict == BALANCE_DIFFERS)
 		say_differences(b, kinds);
-	say_reasons(b, unsettled);
+	say_reasons(b, kinds, unsettled);
 	return verdict == BALANCE_DIFFERS ? STATUS_DIFFERS : STATUS_UNPROVEN;
 }

@@ -8,62 +8,59 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
-#include "cli/end_signals.h"
+#include "cli/loop.h"
 #include "cli/say.h"
 #include "cli/status.h"
 #include "sink/output.h"
 
 #define OUTPUT_MAX 4096 /* a line or two: what is not written waits in the eventfd */
 
-struct loop {
+struct listening {
 	const struct listen_loop_args *args;
-	sd_event *event;
-	sd_event_source *listen;
+	struct loop loop;
 	sd_event_source *eventfd;
-	sd_event_source *writable; /* NULL: standard output is a file, which always is */
+	sd_event_source *grace; /* while stopping */
 	struct output output;
 	uint64_t heard;     /* ooms, in lines that were queued */
 	uint64_t aside;     /* read when the cgroup was gone: its last signal may be among them */
 	const char *notice; /* the last that was said */
-	bool stopping;      /* as soon as it is known what was put aside */
 	bool over;          /* only what is queued is still to be written */
 	int status;         /* when it is over */
 };
 
 /* Ends when what is queued has been written. */
-static void end(struct loop *l, int status)
+static void end(struct listening *l, int status)
 {
 	l->over = true;
 	l->status = status;
 }
 
 /* Ends now. */
-static int quit(struct loop *l, int status)
+static int quit(struct listening *l, int status)
 {
 	end(l, status);
 	output_close(&l->output);
-	return sd_event_exit(l->event, status);
+	return sd_event_exit(l->loop.event, status);
 }
 
-static int fail(struct loop *l, const char *what, int r)
+static int fail(struct listening *l, const char *what, int r)
 {
 	say("%s: %s", what, strerror(-r));
 	return quit(l, STATUS_FAILURE);
 }
 
 /* The reader of standard output has heard enough. */
-static int reader_left(struct loop *l)
+static int reader_left(struct listening *l)
 {
 	return quit(l, l->over ? l->status : STATUS_FAILURE);
 }
 
-static int put_line(struct loop *l, uint64_t n, const char *rest)
+static int put_line(struct listening *l, uint64_t n, const char *rest)
 {
 	_cleanup_free_ char *line = NULL;
 	int len = asprintf(&line, "%s: %" PRIu64 "%s", l->args->name, n, rest);
@@ -76,7 +73,7 @@ static int put_line(struct loop *l, uint64_t n, const char *rest)
 }
 
 /* 0 if it has no signal. */
-static uint64_t read_eventfd(const struct loop *l)
+static uint64_t read_eventfd(const struct listening *l)
 {
 	uint64_t n;
 
@@ -84,7 +81,7 @@ static uint64_t read_eventfd(const struct loop *l)
 }
 
 /* What the last signal was has been decided: @n ooms came, and then the removal. */
-static int hear_the_end(struct loop *l)
+static int hear_the_end(struct listening *l)
 {
 	uint64_t n = l->aside;
 
@@ -96,7 +93,7 @@ static int hear_the_end(struct loop *l)
 	return put_line(l, n, ", removed");
 }
 
-static int hear(struct loop *l)
+static int hear(struct listening *l)
 {
 	uint64_t n;
 	int r = 0;
@@ -125,34 +122,34 @@ static int hear(struct loop *l)
 	}
 }
 
-static void say_notice(struct loop *l)
+static void say_notice(struct listening *l)
 {
 	const char *notice = listen_notice(l->args->listen);
 
 	if (notice && notice != l->notice)
-		say("note: %s", notice);
+		say_note("note: %s", notice);
 	l->notice = notice;
 }
 
 /* Has sd-event wait for what can be done next. */
-static int wait_for(struct loop *l)
+static int wait_for(struct listening *l)
 {
 	bool waits = l->output.used > 0;
 	int r = 0;
 
-	if (l->writable)
-		r = sd_event_source_set_io_events(l->writable, waits ? EPOLLOUT : 0);
+	if (l->loop.output)
+		r = sd_event_source_set_io_events(l->loop.output, waits ? EPOLLOUT : 0);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(l->eventfd, l->over || output_is_full(&l->output)
 								    ? SD_EVENT_OFF
 								    : SD_EVENT_ON);
 	if (r >= 0 && l->over && !waits)
-		r = sd_event_exit(l->event, l->status);
+		r = sd_event_exit(l->loop.event, l->status);
 	return r;
 }
 
 /* After every wakeup, whatever it was. */
-static int advance(struct loop *l)
+static int advance(struct listening *l)
 {
 	int r = hear(l);
 
@@ -176,7 +173,7 @@ static int advance(struct loop *l)
  */
 static int on_listen(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	struct loop *l = userdata;
+	struct listening *l = userdata;
 	int r = listen_dispatch(l->args->listen);
 
 	(void)source;
@@ -200,15 +197,17 @@ static int on_eventfd(sd_event_source *source, int fd, uint32_t events, void *us
 
 static int on_writable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	struct loop *l = userdata;
+	struct listening *l = userdata;
 
 	(void)source;
 	(void)fd;
 	return events & (EPOLLERR | EPOLLHUP) ? reader_left(l) : advance(l);
 }
 
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata);
+
 /* The time is over, or a signal asked for the end: what has come by now is still told. */
-static int stop(struct loop *l)
+static int stop(struct listening *l)
 {
 	int r = listen_flush(l->args->listen);
 	int code;
@@ -216,13 +215,15 @@ static int stop(struct loop *l)
 	if (r < 0)
 		return fail(l, "cannot read the counters a last time", r);
 	r = advance(l);
-	if (r < 0 || sd_event_get_exit_code(l->event, &code) >= 0)
+	if (r < 0 || sd_event_get_exit_code(l->loop.event, &code) >= 0)
 		return r;
-	/* v1: what was put aside is decided some 20 ms from now; not waited for a second time. */
-	if (!l->over && !l->stopping && listen_state(l->args->handle) == LISTEN_ENDING) {
-		l->stopping = true;
-		return 0;
-	}
+	/* v1: what was put aside is decided some 20 ms from now as a rule, and since 7.3 maybe never. */
+	if (!l->over && !l->grace && listen_state(l->args->handle) == LISTEN_ENDING)
+		return loop_set_timer(&l->loop, &l->grace, LISTEN_END_NS, on_timeout, l);
+	if (l->aside > 0)
+		say("the cgroup was removed, and the signal for that did not come in time: signals "
+		    "that are not told, since one may be it: %" PRIu64,
+		    l->aside);
 	if (l->output.used > 0) {
 		say("the reader of standard output does not take what is left, which is dropped");
 		return quit(l, STATUS_FAILURE);
@@ -244,62 +245,42 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return stop(userdata);
 }
 
-static int add_sources(struct loop *l)
+static int begin(void *userdata)
 {
-	const struct listen_loop_args *a = l->args;
-	int r = end_signals_add(l->event, on_signal, l);
+	struct listening *l = userdata;
+	int r = loop_add_io(&l->loop, &l->eventfd, l->args->eventfd, EPOLLIN, on_eventfd, l);
 
-	if (r >= 0)
-		r = sd_event_add_io(l->event, &l->listen, listen_get_fd(a->listen), EPOLLIN,
-				    on_listen, l);
-	if (r >= 0)
-		r = sd_event_add_io(l->event, &l->eventfd, a->eventfd, EPOLLIN, on_eventfd, l);
 	if (r < 0)
 		return r;
-	/* No event asked for: EPOLLERR comes all the same, when the reader of a pipe has left. */
-	r = sd_event_add_io(l->event, &l->writable, l->output.fd, 0, on_writable, l);
-	if (r < 0 && r != -EPERM) /* a file */
-		return r;
-	if (a->timeout_ns == UINT64_MAX)
-		return 0;
-	return sd_event_add_time_relative(l->event, NULL, CLOCK_BOOTTIME,
-					  a->timeout_ns / NSEC_PER_USEC, 1, on_timeout, l);
-}
-
-static int run(struct loop *l)
-{
-	int r = sd_event_new(&l->event);
-
-	if (r >= 0)
-		r = add_sources(l);
-	if (r >= 0) {
-		say("%s", l->args->ready);
-		(void)sd_notify(false, "READY=1");
-		r = advance(l); /* what came while it was registered */
-	}
-	if (r >= 0)
-		r = sd_event_loop(l->event);
-	if (r < 0) {
-		say("the event loop failed: %s", strerror(-r));
-		return STATUS_FAILURE;
-	}
-	return r;
+	say("%s", l->args->ready);
+	(void)sd_notify(false, "READY=1");
+	return advance(l); /* what came while it was registered */
 }
 
 int listen_loop_run(const struct listen_loop_args *args)
 {
-	struct loop l = { .args = args };
+	static const struct loop_calls calls = {
+		.on_input = on_listen,
+		.on_output = on_writable,
+		.on_timeout = on_timeout,
+		.on_signal = on_signal,
+		.begin = begin,
+	};
+	struct listening l = { .args = args };
 	int r = output_open(&l.output, STDOUT_FILENO, OUTPUT_MAX);
 
 	if (r < 0) {
 		say_output_failed(-r);
 		return STATUS_FAILURE;
 	}
-	r = run(&l);
-	l.listen = sd_event_source_disable_unref(l.listen);
+	r = loop_run(&l.loop, &(struct loop_spec){ .calls = &calls,
+						   .userdata = &l,
+						   .input_fd = listen_get_fd(args->listen),
+						   .output_fd = l.output.fd,
+						   .timeout_ns = args->timeout_ns });
 	l.eventfd = sd_event_source_disable_unref(l.eventfd);
-	l.writable = sd_event_source_disable_unref(l.writable);
-	sd_event_unref(l.event);
+	l.grace = sd_event_source_disable_unref(l.grace);
+	loop_close(&l.loop);
 	output_close(&l.output);
 	return r;
 }

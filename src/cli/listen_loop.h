@@ -8,12 +8,16 @@
  * The removal of the cgroup signals too, and its signal looks like any other. A count that was read
  * while the cgroup is still there holds none for its removal. One that was read later is put aside
  * until the library says that the last signal has been given, which is then the one that is no oom.
+ * Once the end was asked for, that is waited for LISTEN_END_NS at most.
  *
  * While standard output takes nothing the eventfd is not read: it keeps the count.
  */
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "lib/listen.h"
+
+#define LISTEN_END_NS NSEC_PER_SEC
 
 struct listen_loop_args {
 	struct listen *listen;

@@ -2,7 +2,6 @@
 /*
  * oomnotify COMMAND: finds the command in the table and lets it do the rest
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/cmd.h"
@@ -56,6 +55,7 @@ int main(int argc, char **argv)
 	const char *word;
 
 	startup_init();
+	say_begin_of_output();
 	if (argc < 2) {
 		say("no command was given: 'oomnotify help' lists them");
 		return STATUS_USAGE;

@@ -24,18 +24,56 @@ static bool is_long(const char *word)
 	return word[0] == '-' && word[1] == '-';
 }
 
-static int bad(const char *command, const char *word)
+/*
+ * The long option that getopt_long() complains of, or NULL if it is a letter. The word does not tell:
+ * in a cluster of letters argv[optind - 1] is still the word before it. A bad letter is none of @longs.
+ */
+static const struct option *long_at_fault(const struct option *longs)
+{
+	for (; longs->name; longs++)
+		if (longs->val == optopt)
+			return longs;
+	return NULL;
+}
+
+static bool is_whole(const char *word, const struct option *o)
+{
+	return strcspn(word + 2, "=") == strlen(o->name);
+}
+
+static int unknown(const char *command, const char *word)
 {
 	int n = is_long(word) ? (int)strcspn(word, "=") : (int)strlen(word);
 
-	if (optopt == 0)
-		say("%s: unknown option '%.*s': see 'oomnotify %s --help'", command, n, word,
-		    command);
-	else if (is_long(word))
-		say("%s: option '%.*s' takes no value", command, n, word);
+	say("%s: unknown option '%.*s': see 'oomnotify %s --help'", command, n, word, command);
+	return OPTIONS_BAD;
+}
+
+/* The option is none, or has a value that it does not take. */
+static int bad(const char *command, const char *word, const struct option *longs)
+{
+	const struct option *o = long_at_fault(longs);
+
+	if (optopt == 0 || (o && !is_whole(word, o)))
+		return unknown(command, word);
+	if (o)
+		say("%s: option '--%s' takes no value", command, o->name);
 	else
 		say("%s: unknown option '-%c': see 'oomnotify %s --help'", command, optopt,
 		    command);
+	return OPTIONS_BAD;
+}
+
+static int valueless(const char *command, const char *word, const struct option *longs)
+{
+	const struct option *o = long_at_fault(longs);
+
+	if (o && !is_whole(word, o))
+		return unknown(command, word);
+	if (o)
+		say("%s: option '--%s' needs a value", command, o->name);
+	else
+		say("%s: option '-%c' needs a value", command, optopt);
 	return OPTIONS_BAD;
 }
 
@@ -51,19 +89,12 @@ int options_next(int argc, char **argv, const char *shorts, const struct option 
 	if (c == OPTIONS_END)
 		return OPTIONS_END;
 	word = option_word(argv, c == '?' || c == ':' ? NULL : optarg);
-	if (c == ':') {
-		if (is_long(word))
-			say("%s: option '%s' needs a value", argv[0], word);
-		else
-			say("%s: option '-%c' needs a value", argv[0], optopt);
-		return OPTIONS_BAD;
-	}
+	if (c == ':')
+		return valueless(argv[0], word, longs);
 	if (c == '?')
-		return bad(argv[0], word);
-	if (index >= 0 && strcspn(word + 2, "=") != strlen(longs[index].name)) {
-		optopt = 0;
-		return bad(argv[0], word);
-	}
+		return bad(argv[0], word, longs);
+	if (index >= 0 && !is_whole(word, &longs[index]))
+		return unknown(argv[0], word);
 	return c;
 }
 

@@ -22,8 +22,8 @@
 
 struct watch_loop_args {
 	struct monitor *monitor;
-	struct sink *sink;   /* NULL: the reader has left already */
-	uint64_t count_max;  /* UINT64_MAX: any number */
+	struct sink *sink;
+	uint64_t count_max;  /* `lost` is not counted; UINT64_MAX: any number */
 	uint64_t timeout_ns; /* UINT64_MAX: none */
 	const char *ready;   /* said once signals are caught, NULL: not said */
 	bool quiet;          /* no notes */

@@ -17,7 +17,7 @@
 static int resolve(const struct cgroup_host *host, const char *name, bool local, bool quiet,
 		   struct watch_target *ret)
 {
-	_cleanup_at_ struct cgroup_at at = { .fd = -1 };
+	_cleanup_at_ struct cgroup_at at = CGROUP_AT_NULL;
 	bool root;
 	int r;
 
@@ -39,7 +39,7 @@ static int resolve(const struct cgroup_host *host, const char *name, bool local,
 		root = !local && strcmp(at.path, "/") == 0;
 	}
 	*ret = (struct watch_target){ .at = at, .whole_host = root };
-	at = (struct cgroup_at){ .fd = -1 };
+	at = (struct cgroup_at)CGROUP_AT_NULL;
 	return 0;
 }
 
@@ -49,7 +49,7 @@ static int whole_host(const struct cgroup_host *host, bool local, struct watch_t
 		say("--local: the whole host has no counters of its own: name a cgroup");
 		return STATUS_USAGE;
 	}
-	ret->list[0] = (struct watch_target){ .at.fd = -1, .whole_host = true };
+	ret->list[0] = (struct watch_target){ .at = CGROUP_AT_NULL, .whole_host = true };
 	if (!cgroup_host_memory(host, &ret->list[0].at.hierarchy))
 		return host_error_say(host, NULL, HOST_E_NO_MEMORY);
 	ret->used = 1;
@@ -105,11 +105,6 @@ int watch_targets_add(const struct watch_targets *targets, struct monitor *m, un
 	return 0;
 }
 
-static const char *version(enum hierarchy h)
-{
-	return h == HIERARCHY_V1 ? "v1" : "v2";
-}
-
 char *watch_targets_describe(const struct watch_targets *targets)
 {
 	_cleanup_free_ char *text = NULL;
@@ -123,7 +118,7 @@ char *watch_targets_describe(const struct watch_targets *targets)
 
 		fputs(i > 0 ? ", " : "", f);
 		fprintf(f, "%s (cgroup %s)", t->whole_host ? "the whole host" : t->at.path,
-			version(t->at.hierarchy));
+			hierarchy_name(t->at.hierarchy));
 	}
 	if (targets->used > DESCRIBED_MAX)
 		fprintf(f, " and %zu more", targets->used - DESCRIBED_MAX);

@@ -15,6 +15,8 @@ void balance_add(struct balance *sum, const struct balance *b)
 		to->reported = add_saturated(to->reported, from->reported);
 		to->recounts = add_saturated(to->recounts, from->recounts);
 		to->unproven = add_saturated(to->unproven, from->unproven);
+		if (from->unproven > 0)
+			to->reasons |= from->reasons != 0 ? from->reasons : b->reasons;
 	}
 	sum->reasons |= b->reasons;
 	sum->late = add_saturated(sum->late, b->late);

@@ -43,6 +43,8 @@ struct balance_line {
 	uint64_t recounts; /* at most that many of `counted` may be a victim counted twice */
 	uint64_t
 		unproven; /* at most that many may have happened unseen; UINT64_MAX: no bound known */
+	unsigned
+		reasons; /* UNPROVEN_* bits of this kind; 0: those of the whole, if it is unproven */
 };
 
 struct balance {
@@ -58,7 +60,7 @@ enum balance_verdict {
 	BALANCE_UNPROVEN,
 };
 
-/* Adds @b to @sum. */
+/* Adds @b to @sum, in which each kind that is unproven then has reasons of its own. */
 void balance_add(struct balance *sum, const struct balance *b);
 /* Judges the kinds in @kinds (EVENT_MASK bits): differs before unproven before balanced. */
 enum balance_verdict balance_judge(const struct balance *b, unsigned kinds);

@@ -24,6 +24,11 @@ bool event_kind_from_name(const char *name, enum event_kind *ret)
 	return false;
 }
 
+const char *hierarchy_name(enum hierarchy h)
+{
+	return h == HIERARCHY_V1 ? "v1" : h == HIERARCHY_V2 ? "v2" : NULL;
+}
+
 const char *evidence_name(unsigned bit)
 {
 	switch (bit) {

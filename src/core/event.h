@@ -79,6 +79,8 @@ struct event {
 const char *event_kind_name(enum event_kind kind);
 /* Finds the kind called @name. Returns false if there is none. */
 bool event_kind_from_name(const char *name, enum event_kind *ret);
+/* "v1" or "v2"; NULL for HIERARCHY_NONE. */
+const char *hierarchy_name(enum hierarchy h);
 /* "counters", "eventfd", …; @bit is one single EVIDENCE_* bit. */
 const char *evidence_name(unsigned bit);
 

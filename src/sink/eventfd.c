@@ -162,10 +162,21 @@ static void refused(struct sink_eventfd *s, int fd, int err)
 		s->failed++;
 		return;
 	}
-	/* EAGAIN passes. All else stays: a fork() took the context away, a filter came later, … */
+	/* EAGAIN passes: the kernel has no memory. All else stays: a fork() took the context away, a filter came later, … */
 	if (err != EAGAIN)
 		stop_using_aio(s);
 	signal_by_write(s, fd);
+}
+
+/* As io_submit(). EAGAIN means as a rule that the ring is full of what is finished. */
+static long submit(const struct sink_eventfd *s, struct iocb **list, size_t n)
+{
+	long done = syscall(SYS_io_submit, (aio_context_t)s->aio, (long)n, list);
+
+	if (done >= 0 || errno != EAGAIN)
+		return done;
+	reap(s);
+	return syscall(SYS_io_submit, (aio_context_t)s->aio, (long)n, list);
 }
 
 void sink_eventfd_flush(struct sink_eventfd *s)
@@ -185,7 +196,7 @@ void sink_eventfd_flush(struct sink_eventfd *s)
 			i++;
 			continue;
 		}
-		done = syscall(SYS_io_submit, (aio_context_t)s->aio, (long)(n - i), list + i);
+		done = submit(s, list + i, n - i);
 		if (done > 0) {
 			i += (size_t)done;
 			reap(s);

@@ -13,6 +13,7 @@
  * Where AIO is refused (seccomp, /proc/sys/fs/aio-max-nr used up, a kernel without it) signals are
  * poll() and write(2). The risk that is left: a hostile owner who fills the counter in the moment
  * between both blocks this process until he reads. sink_eventfd_way() tells, so that a program can.
+ * A single signal for which the kernel has no memory, also after room was made, goes that way too.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -60,9 +60,9 @@ static json_t *rfc3339(uint64_t realtime_ns)
 
 static json_t *hierarchy(enum hierarchy h)
 {
-	return h == HIERARCHY_V1   ? json_string("v1")
-	       : h == HIERARCHY_V2 ? json_string("v2")
-				   : json_null();
+	const char *text = hierarchy_name(h);
+
+	return text ? json_string(text) : json_null();
 }
 
 static json_t *limit(const struct event *e)
@@ -129,6 +129,7 @@ int json_encode_event(const struct event *e, char **ret)
 	r |= put(object, "cgroup_id", number_unless(e->cgroup_id, 0));
 	r |= put(object, "hierarchy", hierarchy(e->hierarchy));
 	r |= put(object, "removed", json_boolean(e->removed));
+	r |= put(object, "unplaced", json_boolean(e->unplaced));
 	r |= put(object, "limit", limit(e));
 	r |= put(object, "evidence", evidence(e->evidence));
 	if (r == 0)

@@ -139,6 +139,8 @@ int output_flush(struct output *o)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN ? OUTPUT_E_AGAIN : errno_neg();
+		if (n == 0)
+			return -EIO;
 		o->start += (size_t)n;
 		o->used -= (size_t)n;
 	}

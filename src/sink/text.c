@@ -183,6 +183,8 @@ static int put_event(FILE *f, const struct text_style *style, const struct event
 	put_count(f, e);
 	if (e->removed)
 		fputs(", here or in a removed cgroup below", f);
+	else if (e->unplaced)
+		fputs(", here or below, not known where", f);
 	return put_limit(f, style, e);
 }
 

@@ -37,7 +37,9 @@ struct monitor {
 	int epoll_fd;
 	int steps_fd; /* readable while steps are to be taken */
 	int fifo_fd;
+	const char *notice;
 	bool stuck;
+	bool settle_waits; /* monitor_settle() is not to be called before the next dispatch */
 };
 
 static int watch_fd(struct monitor *m, int fd)
@@ -60,6 +62,7 @@ int monitor_new(struct monitor **ret, const struct cgroup_host *host)
 		return -ENOMEM;
 	m->script = s;
 	m->step = s->steps;
+	m->notice = s->notice;
 	m->fifo_fd = -1;
 	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	m->steps_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -211,6 +214,9 @@ static int take_step(struct monitor *m, struct step *step)
 	case STEP_GONE:
 		end_watch(m, step->text);
 		return 1;
+	case STEP_NOTE:
+		m->notice = step->text;
+		return 1;
 	case STEP_AGAIN:
 		m->again = step->n;
 		return 1;
@@ -252,6 +258,7 @@ int monitor_dispatch(struct monitor *m)
 {
 	char byte;
 
+	m->settle_waits = false;
 	if (m->fifo_fd >= 0) {
 		if (read(m->fifo_fd, &byte, 1) < 1)
 			return 0;
@@ -267,29 +274,34 @@ int monitor_next(struct monitor *m, struct event **ret)
 
 int monitor_settle(struct monitor *m)
 {
-	int r = run(m, true);
+	int r;
 
+	/* Each call is one of the rounds that a source has: none is for other wakeups. */
+	if (m->settle_waits)
+		return -EBUSY;
+	r = run(m, true);
 	if (r < 0)
 		return r;
-	if (m->stuck || m->step)
-		return MONITOR_E_AGAIN;
-	if (m->again > 0) {
+	if (!m->stuck && !m->step) {
+		if (m->again == 0)
+			return 0;
 		m->again--;
 		set_readable(m, true);
-		return MONITOR_E_AGAIN;
 	}
-	return 0;
+	m->settle_waits = true;
+	return MONITOR_E_AGAIN;
 }
 
 void monitor_balance(const struct monitor *m, struct balance *ret)
 {
-	*ret = m->script->balance;
+	*ret = (struct balance){ 0 };
+	balance_add(ret, &m->script->balance);
 	ret->lost = engine_lost(m->engine);
 }
 
 const char *monitor_notice(struct monitor *m)
 {
-	return m->script->notice;
+	return m->notice;
 }
 
 /* The commands that do not stand on a monitor are no part of this program. */

@@ -83,11 +83,20 @@ static int error(const char *name)
 		{ "NO_PERMISSION", HOST_E_NO_PERMISSION },
 		{ "BAD_NAME", HOST_E_BAD_NAME },
 		{ "EACCES", -EACCES },
+		{ "EBADMSG", -EBADMSG },
+		{ "EDQUOT", -EDQUOT },
+		{ "EINVAL", -EINVAL },
 		{ "EIO", -EIO },
 		{ "EMFILE", -EMFILE },
+		{ "ENAMETOOLONG", -ENAMETOOLONG },
+		{ "ENFILE", -ENFILE },
 		{ "ENODEV", -ENODEV },
 		{ "ENOMEM", -ENOMEM },
 		{ "ENOSPC", -ENOSPC },
+		{ "EOPNOTSUPP", -EOPNOTSUPP },
+		{ "EOVERFLOW", -EOVERFLOW },
+		{ "EPERM", -EPERM },
+		{ "ERANGE", -ERANGE },
 	};
 
 	for (size_t i = 0; name && i < sizeof(errors) / sizeof(errors[0]); i++)
@@ -189,6 +198,8 @@ static void set(struct event *e, const char *key, char *value)
 		e->hierarchy = hierarchy(value);
 	else if (strcmp(key, "removed") == 0)
 		e->removed = true;
+	else if (strcmp(key, "unplaced") == 0)
+		e->unplaced = true;
 	else if (strcmp(key, "evidence") == 0)
 		e->evidence = evidence(value);
 	else if (strcmp(key, "realtime") == 0)
@@ -271,6 +282,8 @@ static void read_balance(struct fake_script *s, char **rest)
 			line->recounts = number(value);
 		else if (strcmp(key, "unproven") == 0)
 			line->unproven = number(value);
+		else if (strcmp(key, "reasons") == 0)
+			line->reasons = (unsigned)number(value);
 		else
 			fake_die("unknown key: %s", key);
 	}
@@ -332,6 +345,9 @@ static void read_step(struct fake_script *s, const char *first, char **rest)
 	} else if (strcmp(first, "gone") == 0) {
 		step->type = STEP_GONE;
 		step->text = bytes(must_word(rest));
+	} else if (strcmp(first, "note") == 0) {
+		step->type = STEP_NOTE;
+		step->text = must(strndup(*rest, strcspn(*rest, "\n")));
 	} else if (strcmp(first, "next") == 0) {
 		step->type = STEP_NEXT;
 	} else if (strcmp(first, "wait") == 0) {

@@ -129,6 +129,16 @@ run watch -n 2 --kinds=kill /a
 ok '-n counts what is told' [ "$(grep -c '1 kill$' out)" -eq 2 ]
 
 script <<'S'
+queue 5
+cgroup /a id=7
+event kind=kill cgroup=/a
+repeat 19
+S
+run watch -n 2 --json /a
+ok '-n does not count lost' [ "$(grep -c '"kind":"kill"' out)" -eq 2 ]
+ok '-n: lost is told' [ "$(grep -c '"kind":"lost"' out)" -eq 1 ]
+
+script <<'S'
 cgroup /a id=7
 cgroup /b id=8
 gone /a

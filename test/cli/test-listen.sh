@@ -234,7 +234,7 @@ if [ "$version" = v2 ]; then
 	cg n 16M
 	mkdir "$mount$base/n/bare"
 	run listen "$base/n/bare" --timeout=0
-	ok 'without memory files: says where it listens' has err "accounted in $base/n: listening on that"
+	ok 'without memory files: says where it listens' has err "accounted in '$base/n': listening on that"
 	ok 'without memory files: listens there' has err "listening on $base/n (cgroup v2), ready"
 fi
 

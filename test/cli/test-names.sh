@@ -42,7 +42,7 @@ ok 'no permission' refused 1 "no permission to look at '/secret': run as root"
 run watch pid:x
 ok 'bad name' refused 1 "bad name 'pid:x': give a directory, the path of a cgroup, 'self', or 'pid:N'"
 run watch self
-ok 'no memory' refused 1 "'self': Cannot allocate memory"
+ok 'no memory' refused 1 "'self': out of memory: free some"
 run watch "$(printf '/%04095d' 0)"
 ok 'a path of 4096 bytes' refused 1 "0'...: give a directory"
 ok 'a long name is cut' [ "$(wc -c <err)" -lt 400 ]
@@ -50,13 +50,41 @@ run watch "$(printf '/a\033]0;x\007\n\377')"
 ok 'odd bytes in a name' refused 1 "no such cgroup: '/a\\x1b]0;x\\x07\\x0a\\xff'"
 
 run watch /full
-ok 'too many open files' refused 1 "'/full': Too many open files: raise the limit"
+ok 'too many open files' refused 1 "'/full': too many open files: raise the limit"
 run watch /gone
 ok 'removed while being added' refused 1 "'/gone': the cgroup was removed while its watch began"
 run watch /closed
 ok 'counters that may not be read' refused 1 "'/closed': no permission to read its memory counters"
 run watch /odd
 ok 'no inotify watch left' refused 1 'raise fs.inotify.max_user_watches'
+
+for e in 'ENFILE raise fs.file-max' 'EINVAL name one below it' 'EBADMSG please report' \
+	'ERANGE please report' 'EDQUOT start a second' 'EOVERFLOW please report' \
+	'ENAMETOOLONG name it by a directory' 'EOPNOTSUPP oomnotify doctor' 'EPERM run as root'; do
+	printf 'cgroup /x id=20\nadd /x %s\n' "${e%% *}" | script
+	run watch /x
+	ok "${e%% *}: what is wrong and what to do" refused 1 "${e#* }"
+done
+long=$(printf '/%0500d' 0)
+script <<S
+cgroup $long id=20 at=-
+cgroup $long/b id=20 at=/a
+cgroup /a
+S
+run watch "$long"
+ok 'no memory controller: a long name is cut' refused 1 "0'... nor above it"
+ok 'no memory controller: short' [ "$(wc -c <err)" -lt 500 ]
+run watch --timeout=0 "$long/b"
+ok 'nearest with memory: a long name is cut' has err "0'..., whose memory is accounted in '/a': watching"
+script <<'S'
+cgroup /a id=7
+cgroup /a/b id=8
+cgroup /bare id=10 at=-
+cgroup /gone id=12
+add /gone ENODEV
+gone /a
+gone /a/b
+S
 
 run watch /a /nowhere
 ok 'one bad name among good ones ends it' refused 1 "no such cgroup: '/nowhere'"
@@ -67,7 +95,7 @@ ok 'the same twice, and one below' [ "$status" -eq 0 ]
 ok 'all are named' has err 'watching /a (cgroup v2), /a (cgroup v2), /a/b (cgroup v2), ready'
 
 run watch /bare
-ok 'no memory controller' refused 1 "is enabled neither for /bare nor above it: write +memory to /sys/fs/cgroup/cgroup.subtree_control"
+ok 'no memory controller' refused 1 "is enabled neither for '/bare' nor above it: write +memory to /sys/fs/cgroup/cgroup.subtree_control"
 script <<'S'
 cgroup /a id=7
 cgroup /a/bare id=9 at=/a
@@ -76,7 +104,7 @@ gone /a
 S
 run watch /a/bare
 ok 'nearest with memory: status' [ "$status" -eq 0 ]
-ok 'nearest with memory is said' has err 'not enabled for /a/bare, whose memory is accounted in /a: watching that'
+ok 'nearest with memory is said' has err "not enabled for '/a/bare', whose memory is accounted in '/a': watching that"
 ok 'nearest with memory is watched' has err 'watching /a (cgroup v2), ready'
 ok 'nearest with memory: events' grep -q 'kill.*/a.*1 kill' out
 run watch -q /a/bare
@@ -137,7 +165,7 @@ script <<'S'
 new EMFILE
 S
 run watch
-ok 'no monitor' refused 1 'Too many open files'
+ok 'no monitor' refused 1 'cgroups of this host: too many open files'
 
 script <<'S'
 cgroup /1

@@ -153,6 +153,71 @@ run watch --json /a
 ok 'a reader in time: nothing is lost' lacks out lost
 ok 'a reader in time: all lines' lines out 2001
 
+# The last reading goes on at its own pace beside a reader who is slow: as he takes what fills the
+# pipe, the output becomes writable again and again, and the counters are not to be read for that.
+mkfifo settling
+script <<'S'
+queue 5000
+cgroup /a id=7
+event kind=kill cgroup=/a/a-name-that-makes-the-line-longer count=1
+repeat 1999
+gone /a
+settle
+signal settling
+wait go
+again 5
+balance kill counted=2000 reported=2000
+S
+exec 5<>slow
+STDOUT=slow start watch --json /a
+await ready
+read -r _ <settling
+head -c 100000 slow >out # more than the pipe holds: some was written while it settled
+echo >go
+cat slow >>out 5>&- &
+reader=$!
+finish
+exec 5>&-
+wait "$reader"
+ok 'a slow reader while it settles: status' [ "$status" -eq 0 ]
+ok 'a slow reader while it settles: all lines' lines out 2000
+ok 'a slow reader while it settles: balanced' has err 'balanced: all'
+
+# A supervisor who lets the pipe of standard error fill up does not stop the watch.
+script <<'S'
+cgroup /a id=7
+wait go
+note the first that nobody reads
+next
+note the second that nobody reads
+event kind=kill cgroup=/a
+next
+signal submitted
+balance kill counted=1 reported=1
+S
+mkfifo unread
+exec 5<>unread
+"$OOMNOTIFY" watch /a 2>unread >out </dev/null &
+pid=$!
+read -r _ <&5 # ready
+dd if=/dev/zero of=unread bs=4096 count=1000 oflag=nonblock 2>dd.err
+echo >go
+timeout -k 5 "$LIMIT" head -n 1 submitted >went_on
+ok 'standard error that nobody reads: the watch goes on' [ -s went_on ]
+tr -d '\0' <unread >err 5>&- &
+reader=$!
+kill -INT "$pid"
+wait "$pid"
+status=$?
+pid=
+exec 5>&-
+wait "$reader"
+ok 'standard error that nobody reads: status' [ "$status" -eq 0 ]
+ok 'standard error that nobody reads: event' lines out 1
+ok 'standard error that nobody reads: no note' lacks err 'that nobody reads'
+ok 'standard error that nobody reads: how many' has err 'note: lines that standard error did not take: 2'
+ok 'standard error that nobody reads: ledger' has err 'balanced: all'
+
 script <<'S'
 cgroup /a id=7
 event kind=kill cgroup=/a/\x1b[31mred\x1b[0m
@@ -182,6 +247,14 @@ TERM=dumb on_terminal
 ok 'a dumb terminal' lacks out "$esc"
 LC_ALL=C on_terminal
 ok 'a terminal without UTF-8 gets ASCII' has out '/a/tr\xc3\xa8s\xff'
+# U+06DB has the byte 0x9b in it, which is an 8-bit terminal's CSI.
+csi=$(printf '\333\233')
+timeout -k 5 "$LIMIT" "$PTY" "$OOMNOTIFY" watch "/$csi" >out </dev/null
+ok 'standard error on a terminal with UTF-8' has out "no such cgroup: '/$csi'"
+LC_ALL=C timeout -k 5 "$LIMIT" "$PTY" "$OOMNOTIFY" watch "/$csi" >out </dev/null
+ok 'standard error on a terminal without UTF-8 gets ASCII' has out "no such cgroup: '/\\xdb\\x9b'"
+LC_ALL=C run watch "/$csi"
+ok 'standard error that is no terminal gets what it is' has err "no such cgroup: '/$csi'"
 run watch --timeout=0 /a
 ok 'no terminal: no colours' lacks out "$esc"
 ok 'no terminal: one tab between columns' [ "$(tr -cd '\t' <out | wc -c)" -eq 6 ]

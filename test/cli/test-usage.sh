@@ -86,18 +86,36 @@ run watch -z /a
 ok 'unknown short option' refused 2 "watch: unknown option '-z'"
 run watch -qz /a
 ok 'unknown short option among others' refused 2 "watch: unknown option '-z'"
+run watch --json -xq /a
+ok 'unknown short option after a long one' refused 2 "watch: unknown option '-x'"
+run watch --timeout=1 -xq /a
+ok 'unknown short option after a value' refused 2 "watch: unknown option '-x'"
+run watch -q -xq /a
+ok 'unknown short option after a short one' refused 2 "watch: unknown option '-x'"
+run watch --nonsense -xq /a
+ok 'unknown long option before a cluster' refused 2 "watch: unknown option '--nonsense'"
+run watch --quiet=1 -xq /a
+ok 'a value for an option with a letter' refused 2 "watch: option '--quiet' takes no value"
+run watch -q -- -xq
+ok 'no option after --' refused 1 "no such cgroup: '-xq'"
+run watch --json -qn
+ok 'a cluster without its value, after a long option' refused 2 "watch: option '-n' needs a value"
 run watch --js /a
 ok 'an abbreviated option' refused 2 "watch: unknown option '--js'"
 run watch --time 1 /a
 ok 'an abbreviated option with a value' refused 2 "watch: unknown option '--time'"
 run watch --time=1 /a
 ok 'an abbreviated option with =' refused 2 "watch: unknown option '--time'"
+run watch --js=1 /a
+ok 'an abbreviated option with a value that is not wanted' refused 2 "watch: unknown option '--js'"
 run watch --json=1 /a
 ok 'a value that is not wanted' refused 2 "option '--json' takes no value"
 run watch /a -n
 ok 'a short option without its value' refused 2 "option '-n' needs a value"
 run watch /a --timeout
 ok 'a long option without its value' refused 2 "option '--timeout' needs a value"
+run watch /a --time
+ok 'an abbreviated option without its value' refused 2 "unknown option '--time'"
 run watch -- --json
 ok 'after -- all are names' refused 1 "no such cgroup: '--json'"
 run watch /a -q --json

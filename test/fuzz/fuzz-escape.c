@@ -29,7 +29,8 @@ static void check(const uint8_t *data, size_t n, unsigned flags)
 		FUZZ_CHECK(size > 0);
 		FUZZ_CHECK(c >= 0x20 && (c < 0x7f || c > 0x9f));
 		FUZZ_CHECK(!(flags & ESCAPE_ASCII) || c < 0x80);
-		FUZZ_CHECK(c != 0x2028 && c != 0x2029 && c != 0x202e && c != 0x2066);
+		FUZZ_CHECK(c != 0x2028 && c != 0x2029 && c != 0x202e && c != 0x2066 &&
+			   c != 0x200b && c != 0xfeff && c >> 7 != 0xe0000 >> 7);
 		if (c == '\\') {
 			FUZZ_CHECK(text[i + 1] == 'x');
 			FUZZ_CHECK(back < n &&

@@ -11,18 +11,18 @@ static void judges_each_line(void **state)
 		struct balance_line line;
 		enum balance_verdict verdict;
 	} cases[] = {
-		{ { 0, 0, 0, 0 }, BALANCE_BALANCED },
-		{ { 5, 5, 0, 0 }, BALANCE_BALANCED },
-		{ { 6, 5, 1, 0 }, BALANCE_BALANCED },
-		{ { 6, 5, 0, 0 }, BALANCE_DIFFERS },
-		{ { 5, 6, 0, 0 }, BALANCE_DIFFERS },
-		{ { 5, 5, 1, 0 }, BALANCE_DIFFERS },
-		{ { 5, 5, 0, 1 }, BALANCE_UNPROVEN },
-		{ { 0, 0, 0, UINT64_MAX }, BALANCE_UNPROVEN },
+		{ { 0, 0, 0, 0, 0 }, BALANCE_BALANCED },
+		{ { 5, 5, 0, 0, 0 }, BALANCE_BALANCED },
+		{ { 6, 5, 1, 0, 0 }, BALANCE_BALANCED },
+		{ { 6, 5, 0, 0, 0 }, BALANCE_DIFFERS },
+		{ { 5, 6, 0, 0, 0 }, BALANCE_DIFFERS },
+		{ { 5, 5, 1, 0, 0 }, BALANCE_DIFFERS },
+		{ { 5, 5, 0, 1, 0 }, BALANCE_UNPROVEN },
+		{ { 0, 0, 0, UINT64_MAX, 0 }, BALANCE_UNPROVEN },
 		/* a difference is a difference, whatever is unproven besides */
-		{ { 6, 5, 0, 1 }, BALANCE_DIFFERS },
+		{ { 6, 5, 0, 1, 0 }, BALANCE_DIFFERS },
 		/* no sum wraps around into a balance */
-		{ { 4, UINT64_MAX, 5, 0 }, BALANCE_DIFFERS },
+		{ { 4, UINT64_MAX, 5, 0, 0 }, BALANCE_DIFFERS },
 	};
 
 	(void)state;
@@ -57,9 +57,9 @@ static void adds_up_without_wrapping(void **state)
 	struct balance more = { .reasons = UNPROVEN_LOCALEVENTS, .late = 10, .lost = 20 };
 
 	(void)state;
-	sum.kind[EVENT_KILL] = (struct balance_line){ 1, 2, 3, UINT64_MAX };
-	more.kind[EVENT_KILL] = (struct balance_line){ 10, 20, 30, 1 };
-	more.kind[EVENT_OOM] = (struct balance_line){ UINT64_MAX, 1, 1, 1 };
+	sum.kind[EVENT_KILL] = (struct balance_line){ 1, 2, 3, UINT64_MAX, 0 };
+	more.kind[EVENT_KILL] = (struct balance_line){ 10, 20, 30, 1, 0 };
+	more.kind[EVENT_OOM] = (struct balance_line){ UINT64_MAX, 1, 1, 1, 0 };
 	balance_add(&sum, &more);
 	balance_add(&sum, &more);
 	assert_int_equal(sum.kind[EVENT_KILL].counted, 21);
@@ -71,6 +71,28 @@ static void adds_up_without_wrapping(void **state)
 	assert_int_equal(sum.reasons, UNPROVEN_V1_GONE | UNPROVEN_LOCALEVENTS);
 	assert_int_equal(sum.late, 21);
 	assert_int_equal(sum.lost, 42);
+}
+
+/* So that who asked for kills alone is not told why ooms are unproven. */
+static void each_kind_keeps_its_reasons(void **state)
+{
+	struct balance sum = { 0 }, source = { 0 }, more = { .reasons = UNPROVEN_RESTLESS };
+	struct balance share = { .reasons = UNPROVEN_SIBLINGS_GONE };
+
+	(void)state;
+	share.kind[EVENT_OOM].unproven = 1;
+	balance_add(&source, &share);
+	share = (struct balance){ .reasons = UNPROVEN_LOCALEVENTS };
+	share.kind[EVENT_KILL].unproven = UINT64_MAX;
+	balance_add(&source, &share);
+	balance_add(&sum, &source);
+	more.kind[EVENT_KILL].unproven = 3;
+	balance_add(&sum, &more);
+	assert_int_equal(sum.kind[EVENT_OOM].reasons, UNPROVEN_SIBLINGS_GONE);
+	assert_int_equal(sum.kind[EVENT_KILL].reasons, UNPROVEN_LOCALEVENTS | UNPROVEN_RESTLESS);
+	assert_int_equal(sum.kind[EVENT_GROUP_KILL].reasons, 0);
+	assert_int_equal(sum.reasons,
+			 UNPROVEN_SIBLINGS_GONE | UNPROVEN_LOCALEVENTS | UNPROVEN_RESTLESS);
 }
 
 static void each_reason_has_words_of_its_own(void **state)
@@ -93,6 +115,7 @@ int main(void)
 		cmocka_unit_test(judges_each_line),
 		cmocka_unit_test(a_difference_goes_before_what_is_unproven),
 		cmocka_unit_test(adds_up_without_wrapping),
+		cmocka_unit_test(each_kind_keeps_its_reasons),
 		cmocka_unit_test(each_reason_has_words_of_its_own),
 	};
 

@@ -378,6 +378,40 @@ static void as_text(void **state)
 	machine_done(&m);
 }
 
+static int print_text(void *ctx)
+{
+	static const struct text_style terminal = { .aligned = true, .ascii = true };
+
+	return doctor_print_text(ctx, &terminal);
+}
+
+static void text_needs_memory_at_every_place(void **state)
+{
+	struct machine m = machine(HIERARCHY_V2);
+	struct doctor_report r;
+	const struct fail_malloc_case each = { .run = print_text, .ctx = &r };
+	_cleanup_close_ int keep = dup(STDOUT_FILENO);
+	_cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	char why[256];
+	size_t n = 0;
+	int result;
+
+	(void)state;
+	free(m.host.v2.root);
+	m.host.v2.root = strdup("/sub"); /* one more place that is named */
+	m.host.v2.real_root = false;
+	report(&m, &r);
+	fflush(stdout);
+	assert_int_equal(dup2(null, STDOUT_FILENO), STDOUT_FILENO);
+	result = fail_malloc_check(&each, why, sizeof(why), &n);
+	fflush(stdout);
+	assert_int_equal(dup2(keep, STDOUT_FILENO), STDOUT_FILENO);
+	if (result < 0)
+		fail_msg("%s", why);
+	assert_true(n >= 4); /* two names, each escaped and put into words */
+	machine_done(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +422,7 @@ int main(void)
 		cmocka_unit_test(json_without_cgroups),
 		cmocka_unit_test(json_is_whole_or_refused),
 		cmocka_unit_test(as_text),
+		cmocka_unit_test(text_needs_memory_at_every_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

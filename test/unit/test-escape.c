@@ -39,6 +39,21 @@ static const struct {
 	CASE("\302\233", "\\xc2\\x9b"),                   /* U+009B, CSI */
 	CASE("\342\200\256", "\\xe2\\x80\\xae"),          /* right-to-left override */
 	CASE("\342\200\250", "\\xe2\\x80\\xa8"),          /* line separator */
+	CASE("a\302\255b", "a\\xc2\\xadb"),               /* U+00AD, soft hyphen */
+	CASE("\342\200\212", "\342\200\212"),             /* U+200A: narrow, but seen */
+	CASE("\342\200\213", "\\xe2\\x80\\x8b"),          /* U+200B, zero width space */
+	CASE("\342\200\214", "\\xe2\\x80\\x8c"),          /* U+200C, non-joiner */
+	CASE("\342\200\215", "\\xe2\\x80\\x8d"),          /* U+200D, joiner */
+	CASE("\342\200\217", "\\xe2\\x80\\x8f"),          /* U+200F */
+	CASE("\342\200\220", "\342\200\220"),             /* U+2010, hyphen */
+	CASE("\342\201\237", "\342\201\237"),             /* U+205F: a space */
+	CASE("\342\201\240", "\\xe2\\x81\\xa0"),          /* U+2060, word joiner */
+	CASE("\342\201\257", "\\xe2\\x81\\xaf"),          /* U+206F, digit shapes */
+	CASE("\342\201\260", "\342\201\260"),             /* U+2070, superscript zero */
+	CASE("\357\273\277", "\\xef\\xbb\\xbf"),          /* U+FEFF */
+	CASE("\363\240\200\200", "\\xf3\\xa0\\x80\\x80"), /* U+E0000 */
+	CASE("\363\240\201\277", "\\xf3\\xa0\\x81\\xbf"), /* U+E007F, cancel tag */
+	CASE("\363\240\202\200", "\363\240\202\200"),     /* U+E0080: no such character */
 	CASE("a\0b", "a\\x00b"),
 #undef CASE
 };

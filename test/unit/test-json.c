@@ -54,7 +54,8 @@ static void a_kill_at_its_own_limit(void **state)
 	(void)state;
 	set_limit(e, "/a/b", 4711, 33554432);
 	expect(e, HEAD "\"kind\":\"kill\",\"count\":1,\"cgroup\":\"/a/b\",\"cgroup_id\":4711,"
-		       "\"hierarchy\":\"v2\",\"removed\":false,\"limit\":{\"cgroup\":\"/a/b\","
+		       "\"hierarchy\":\"v2\",\"removed\":false,\"unplaced\":false,\"limit\":{"
+		       "\"cgroup\":\"/a/b\","
 		       "\"cgroup_id\":4711,\"bytes\":33554432},\"evidence\":[\"counters\"]}");
 }
 
@@ -68,8 +69,21 @@ static void kills_that_are_one_more_or_less(void **state)
 	e->removed = true;
 	e->evidence = EVIDENCE_COUNTERS | EVIDENCE_BPF | EVIDENCE_VMSTAT;
 	expect(e, HEAD "\"kind\":\"kill\",\"count\":5,\"count_max\":6,\"cgroup\":\"/a\","
-		       "\"cgroup_id\":4711,\"hierarchy\":\"v2\",\"removed\":true,\"limit\":null,"
+		       "\"cgroup_id\":4711,\"hierarchy\":\"v2\",\"removed\":true,\"unplaced\":"
+		       "false,\"limit\":null,"
 		       "\"evidence\":[\"counters\",\"bpf\",\"vmstat\"]}");
+}
+
+static void what_could_not_be_placed(void **state)
+{
+	struct event *e = make(EVENT_KILL, "/a");
+
+	(void)state;
+	e->count_min = 0;
+	e->unplaced = true;
+	expect(e, HEAD "\"kind\":\"kill\",\"count\":0,\"count_max\":1,\"cgroup\":\"/a\","
+		       "\"cgroup_id\":4711,\"hierarchy\":\"v2\",\"removed\":false,"
+		       "\"unplaced\":true,\"limit\":null,\"evidence\":[\"counters\"]}");
 }
 
 static void a_limit_at_or_above(void **state)
@@ -83,7 +97,8 @@ static void a_limit_at_or_above(void **state)
 	set_limit(e, "/a", 0, BYTES_NONE);
 	e->limit_or_above = true;
 	expect(e, HEAD "\"kind\":\"oom\",\"count\":1,\"cgroup\":\"/a\",\"cgroup_id\":null,"
-		       "\"hierarchy\":\"v1\",\"removed\":false,\"limit\":{\"cgroup\":\"/a\","
+		       "\"hierarchy\":\"v1\",\"removed\":false,\"unplaced\":false,\"limit\":{"
+		       "\"cgroup\":\"/a\","
 		       "\"cgroup_id\":null,\"bytes\":null,\"or_above\":true},"
 		       "\"evidence\":[\"eventfd\"]}");
 }
@@ -98,7 +113,8 @@ static void lost_has_no_cgroup(void **state)
 	e->evidence = 0;
 	e->count_min = e->count_max = 12;
 	expect(e, HEAD "\"kind\":\"lost\",\"count\":12,\"cgroup\":null,\"cgroup_id\":null,"
-		       "\"hierarchy\":null,\"removed\":false,\"limit\":null,\"evidence\":[]}");
+		       "\"hierarchy\":null,\"removed\":false,\"unplaced\":false,\"limit\":null,"
+		       "\"evidence\":[]}");
 }
 
 static void numbers_up_to_what_json_integers_hold(void **state)
@@ -111,6 +127,7 @@ static void numbers_up_to_what_json_integers_hold(void **state)
 	set_limit(e, "/", (uint64_t)INT64_MAX + 1, UINT64_MAX - 1);
 	expect(e, HEAD "\"kind\":\"oom\",\"count\":9223372036854775807,\"cgroup\":\"/a\","
 		       "\"cgroup_id\":9223372036854775807,\"hierarchy\":\"v2\",\"removed\":false,"
+		       "\"unplaced\":false,"
 		       "\"limit\":{\"cgroup\":\"/\",\"cgroup_id\":null,\"bytes\":null},"
 		       "\"evidence\":[\"counters\"]}");
 }
@@ -122,7 +139,8 @@ static void odd_names_are_escaped_twice(void **state)
 	(void)state;
 	expect(e, HEAD "\"kind\":\"gone\",\"count\":1,"
 		       "\"cgroup\":\"/a\\\\x0a\\\"\\\\x5c\\\\x1b\\\\xff/tr\303\250s\","
-		       "\"cgroup_id\":4711,\"hierarchy\":\"v2\",\"removed\":false,\"limit\":null,"
+		       "\"cgroup_id\":4711,\"hierarchy\":\"v2\",\"removed\":false,\"unplaced\":"
+		       "false,\"limit\":null,"
 		       "\"evidence\":[\"counters\"]}");
 }
 
@@ -218,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_kill_at_its_own_limit),
 		cmocka_unit_test(kills_that_are_one_more_or_less),
+		cmocka_unit_test(what_could_not_be_placed),
 		cmocka_unit_test(a_limit_at_or_above),
 		cmocka_unit_test(lost_has_no_cgroup),
 		cmocka_unit_test(numbers_up_to_what_json_integers_hold),

@@ -17,6 +17,16 @@
 #define LIMIT 8192
 #define LINES 40000
 
+static bool writes_nothing;
+
+ssize_t __real_write(int fd, const void *data, size_t n);
+ssize_t __wrap_write(int fd, const void *data, size_t n);
+
+ssize_t __wrap_write(int fd, const void *data, size_t n)
+{
+	return writes_nothing ? 0 : __real_write(fd, data, n);
+}
+
 static size_t format_line(char *text, size_t size, unsigned i)
 {
 	/* Of many lengths, so that chunks end everywhere. */
@@ -216,6 +226,24 @@ static void files(void **state)
 	assert_int_equal(output_open(&o, fd, LIMIT), -EBADF);
 }
 
+/* As a broken file system or driver may answer. It must not be asked for ever. */
+static void a_write_of_nothing_is_an_error(void **state)
+{
+	struct output o;
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(output_open(&o, fd, LIMIT), 0);
+	assert_int_equal(output_put_line(&o, "x", 1), 0);
+	(void)alarm(60);
+	writes_nothing = true;
+	assert_int_equal(output_flush(&o), -EIO);
+	writes_nothing = false;
+	(void)alarm(0);
+	output_close(&o);
+	close(fd);
+}
+
 static void without_memory_nothing_is_taken(void **state)
 {
 	struct output o;
@@ -243,6 +271,7 @@ int main(void)
 		cmocka_unit_test(lines_stay_whole_within_pipe_buf),
 		cmocka_unit_test(one_line_may_be_longer_than_all),
 		cmocka_unit_test(files),
+		cmocka_unit_test(a_write_of_nothing_is_an_error),
 		cmocka_unit_test(without_memory_nothing_is_taken),
 	};
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -27,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fail_malloc.h"
 #include "sink/eventfd.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -148,6 +150,68 @@ static void a_full_counter_neither_blocks_nor_wraps(void **state)
 	assert_int_equal(sink_eventfd_failed(&s), 0);
 	(void)close(fd);
 	sink_eventfd_close(&s);
+}
+
+/* Uses up the context: io_submit() then answers EAGAIN until what is finished has been taken. */
+static void fill_context(const struct sink_eventfd *s)
+{
+	struct iocb request = {
+		.aio_lio_opcode = IOCB_CMD_POLL,
+		.aio_fildes = (uint32_t)s->ready_fd,
+		.aio_buf = POLLIN,
+	};
+	struct iocb *list = &request;
+	unsigned n = 0;
+
+	while (syscall(SYS_io_submit, (aio_context_t)s->aio, 1L, &list) == 1)
+		assert_true(++n < 1000000);
+	assert_int_equal(errno, EAGAIN);
+}
+
+/* No reason to write(2): that is the way which may block, and sink_eventfd_way() says it is not used. */
+static void a_context_without_room_is_emptied(void **state)
+{
+	struct sink_eventfd s = open_sink();
+	int fd = make(UINT64_MAX - 1, 0);
+
+	(void)state;
+	if (way == SINK_EVENTFD_WRITE) {
+		sink_eventfd_close(&s);
+		(void)close(fd);
+		skip(); /* it has no context */
+	}
+	fill_context(&s);
+	signal_now(&s, fd, 1);
+	assert_true(ready(fd) & POLLERR); /* 2^64-1, which write(2) cannot reach */
+	assert_int_equal(take(fd), UINT64_MAX);
+	fill_context(&s);
+	signal_now(&s, fd, 3 * SINK_EVENTFD_BATCH);
+	assert_int_equal(take(fd), 3 * SINK_EVENTFD_BATCH);
+	assert_int_equal(sink_eventfd_failed(&s), 0);
+	assert_int_equal(sink_eventfd_way(&s), SINK_EVENTFD_AIO);
+	(void)close(fd);
+	sink_eventfd_close(&s);
+}
+
+static int open_one(void *ctx)
+{
+	return sink_eventfd_open(ctx);
+}
+
+static void close_one(void *ctx)
+{
+	sink_eventfd_close(ctx);
+}
+
+static void memory_fails_at_every_place(void **state)
+{
+	struct sink_eventfd s;
+	const struct fail_malloc_case each = {
+		.run = open_one, .undo = close_one, .ctx = &s, .out = &s, .out_size = sizeof(s)
+	};
+
+	(void)state;
+	assert_true(fail_malloc_each(&each) > 0);
 }
 
 struct filler {
@@ -318,11 +382,13 @@ static int run_all(void)
 		cmocka_unit_test(many_eventfds_in_one_go),
 		cmocka_unit_test(a_semaphore_counts_down),
 		cmocka_unit_test(a_full_counter_neither_blocks_nor_wraps),
+		cmocka_unit_test(a_context_without_room_is_emptied),
 		cmocka_unit_test(a_hostile_owner_cannot_hold_us_up),
 		cmocka_unit_test(a_bad_one_does_not_hurt_the_others),
 		cmocka_unit_test(after_a_fork),
 		cmocka_unit_test(tells_what_is_an_eventfd),
 		cmocka_unit_test(tells_it_without_proc),
+		cmocka_unit_test(memory_fails_at_every_place),
 	};
 
 	(void)alarm(BLOCKED_S);

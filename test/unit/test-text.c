@@ -87,6 +87,9 @@ static void where_it_happened(void **state)
 	(void)state;
 	e->removed = true;
 	expect(&plain, e, WHEN "kill\t/a\t1 kill, here or in a removed cgroup below");
+	e = make(EVENT_KILL, "/a");
+	e->unplaced = true;
+	expect(&plain, e, WHEN "kill\t/a\t1 kill, here or below, not known where");
 }
 
 static void the_limit(void **state)
