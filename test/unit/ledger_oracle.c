@@ -277,8 +277,7 @@ static bool subtrees_balance(struct oracle *o, struct subtree *sums)
 		const struct sim_css *css = o->sim->css[i - 1];
 		const struct tally *t = &o->tallies[i - 1];
 		struct subtree *s = &sums[i - 1];
-		bool judge =
-			css->alive && !denied(css) && !doubtful(css) && oracle_owner(o, css);
+		bool judge = css->alive && !denied(css) && !doubtful(css) && oracle_owner(o, css);
 
 		for (unsigned k = 0; k < COUNTED_KINDS; k++) {
 			s->least.n[k] += css->local.n[k] - t->hi.n[k];
@@ -324,7 +323,8 @@ static bool watch_balances(struct oracle *o, const struct watch *w)
 			return wrong(o, w->css, k,
 				     "told since the watch began, against the counter",
 				     w->told.n[k], w->css->hier.n[k] - w->base.n[k]);
-	if (!o->sim->no_group_count && w->recounts_told > 0 && w->css->hier.n[EVENT_GROUP_KILL] == 0)
+	if (!o->sim->no_group_count && w->recounts_told > 0 &&
+	    w->css->hier.n[EVENT_GROUP_KILL] == 0)
 		return wrong(o, w->css, EVENT_KILL, "recounts without a group kill",
 			     w->recounts_told, 0);
 	if (w->recounts_told < w->recounts)
