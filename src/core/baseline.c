@@ -53,11 +53,15 @@ static int enter(struct scan *s, struct account *c, const struct counts *counts)
 
 	c->reported = *counts;
 	c->lumped = true;
+	if (descent_too_deep(s->b->d, 0))
+		return 0;
 	r = descent_open(s->b->d, s->dir, c, &child);
 	if (r == 0) {
 		r = scan_dir(s->b, c, child, counts);
 		l->ops->close(l->ctx, child);
 	}
+	if (r == TREE_E_BUSY && descent_too_deep(s->b->d, r))
+		return 0;
 	return r == TREE_E_DENIED || r == TREE_E_GONE ? 0 : r;
 }
 
@@ -120,9 +124,11 @@ static int scan_dir(struct baseline *b, struct account *a, int dir, const struct
 	struct scan s = { .b = b, .a = a, .dir = dir, .serial = ++l->serial, .known = *total };
 	int r;
 
+	b->d->depth++;
 	r = l->ops->read_local(l->ctx, dir, &a->own);
 	if (r == 0)
 		r = l->ops->list(l->ctx, dir, each_child, &s);
+	b->d->depth--;
 	a->reported = s.known;
 	a->lumped = r != 0;
 	return r;

@@ -316,15 +316,51 @@ static int confirm(struct descent *d, struct account *a, int dir, struct counts 
 	return 0;
 }
 
+/* Tells the news of a child that is not to be entered here, unplaced. */
+static int tell_in_sum(struct descent *d, struct listing *li, const struct news *n)
+{
+	struct account *a = n->account;
+
+	a->lumped = true;
+	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
+		struct deltas one = { 0 };
+		int r;
+
+		one.n[k] = (int64_t)(n->total.n[k] - a->reported.n[k]);
+		r = descent_rest(d, li->parent, &one, &(struct ledger_report){ .unplaced = true });
+		if (r < 0)
+			return r;
+		if (one.n[k] > 0)
+			a->reported.n[k] = n->total.n[k];
+	}
+	return 0;
+}
+
+bool descent_too_deep(const struct descent *d, int trouble)
+{
+	return d->depth >= (trouble == TREE_E_BUSY ? LEDGER_DEPTH_SURE : LEDGER_DEPTH_MAX);
+}
+
+static int settle_child(struct descent *d, struct listing *li, const struct news *n)
+{
+	int r = 0;
+
+	if (n->later)
+		return 0;
+	if (!descent_too_deep(d, 0))
+		r = enter(d, li->dir, n);
+	if (descent_too_deep(d, r))
+		return tell_in_sum(d, li, n);
+	return r == TREE_E_GONE ? hidden_look(d, li, n->account) : r;
+}
+
 static int settle_children(struct descent *d, struct listing *li)
 {
 	struct news *n;
 
 	LL_FOREACH (li->news, n) {
-		int r = n->later ? 0 : enter(d, li->dir, n);
+		int r = settle_child(d, li, n);
 
-		if (r == TREE_E_GONE)
-			r = hidden_look(d, li, n->account);
 		if (r == TREE_E_GONE || r == TREE_E_DENIED) {
 			/* It cannot be asked any more: what it has not told is the parent's to explain. */
 			struct deltas untold = counts_minus(&n->account->reported, &n->total);
@@ -340,15 +376,32 @@ static int settle_children(struct descent *d, struct listing *li)
 	return 0;
 }
 
-/* Reads what @li->parent itself has counted. Less than before: it was not the return of the former one. */
+/*
+ * Whether what @a itself has counted by now, @own, belongs to what was told of it. Taken for the return
+ * of a former one it may be none: then it has counted less, or more than there are news.
+ */
+static bool fits(const struct account *a, const struct counts *own, const struct counts *total)
+{
+	struct deltas news = counts_minus(total, &a->reported);
+
+	for (unsigned k = 0; k < COUNTED_KINDS; k++)
+		if (own->n[k] < a->own.n[k] ||
+		    (a->returned && (int64_t)(own->n[k] - a->own.n[k]) > news.n[k]))
+			return false;
+	return true;
+}
+
+/* Reads what @li->parent itself has counted, and finds out the parts of its account if need be. */
 static int read_own(struct descent *d, struct listing *li, struct counts *ret)
 {
 	struct account *a = li->parent;
 	int r = d->l->ops->read_local(d->l->ctx, li->dir, ret);
 
-	for (unsigned k = 0; k < COUNTED_KINDS && r == 0; k++)
-		a->lumped |= ret->n[k] < a->own.n[k];
-	if (r == 0 && a->lumped) {
+	if (r != 0)
+		return r;
+	a->lumped |= !fits(a, ret, li->total);
+	a->returned = false;
+	if (a->lumped) {
 		r = baseline_split(d, a, li->dir);
 		*ret = a->own;
 	}
@@ -445,12 +498,12 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 	bool outer_again = d->again;
 	int r = 0;
 
-	a->returned = false;
 	if (!deltas_any_positive(&rest)) {
 		a->looked_ns = d->now_ns;
 		return 0;
 	}
 	d->level = &level;
+	d->depth++;
 	d->again = false;
 	if (rest.n[EVENT_KILL] > 0)
 		r = look_at_group(d, dir);
@@ -467,5 +520,6 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 	}
 	d->again |= outer_again;
 	d->level = level.up;
+	d->depth--;
 	return r;
 }

@@ -189,6 +189,8 @@ static int resolve_one(struct descent *d, struct account *a)
 	int r;
 
 	account_rest_set(&d->l->accounts, a, false);
+	for (const struct account *up = a->parent; up; up = up->parent)
+		d->depth++;
 	r = open_account(d, a, &dir);
 	if (r != 0)
 		return r;

@@ -30,6 +30,14 @@
 /* How long after a group kill was counted its kills may still be coming in. */
 #define LEDGER_GROUP_NS UINT64_C(1000000000)
 
+/*
+ * So many levels below a top are looked into: each takes a descriptor while what is below is walked,
+ * and anybody who is given a cgroup may nest thousands. What happens deeper is told there, unplaced.
+ */
+#define LEDGER_DEPTH_MAX 100
+/* As many levels at least; below, a lack of descriptors is no reason to wait. */
+#define LEDGER_DEPTH_SURE 8
+
 struct reading {
 	uint64_t key; /* inode of the memory.events file; may be left 0 if all counts are 0 */
 	uint64_t id;  /* inode of the directory; only where the directory itself is read */

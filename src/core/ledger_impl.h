@@ -28,6 +28,7 @@ struct descent {
 	uint64_t now_ns;
 	bool again; /* something could not be read: a later walk has to */
 	const struct level *level;
+	unsigned depth;         /* levels below the top, this one included */
 	uint64_t untold_groups; /* counted above the first level, and not told yet */
 	struct recount_hints hints;
 };
@@ -75,6 +76,8 @@ int baseline_split(struct descent *d, struct account *a, int dir);
  */
 int tree_read_child(const struct tree_ops *ops, void *ctx, int dir, const char *name,
 		    struct reading *ret);
+/* Whether to go no deeper, for that or for the @trouble in doing so: TREE_E_BUSY, or 0. */
+bool descent_too_deep(const struct descent *d, int trouble);
 /*
  * Opens the directory of @a, child of @dir; that it is still the same is seen by its memory.events:
  * the name may be another one's by now, as may the id that came with it from a listing, which is

@@ -287,6 +287,8 @@ int sim_open(struct sim_kernel *s, struct sim_dir *dir)
 		if (!s->handles[i]) {
 			s->handles[i] = dir;
 			s->n_handles++;
+			if (s->n_handles > s->most_handles)
+				s->most_handles = s->n_handles;
 			return i;
 		}
 	return -1;

@@ -107,7 +107,7 @@ struct sim_kernel {
 	unsigned n_flights;
 	struct counts total; /* what /proc/vmstat would say: everything that has arrived */
 	struct sim_dir *handles[SIM_HANDLES];
-	unsigned n_handles;
+	unsigned n_handles, most_handles;
 	uint64_t next_id;
 	/* Variants of the kernel and of the reader */
 	bool no_group_count;  /* before 5.17 */

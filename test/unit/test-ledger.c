@@ -54,7 +54,7 @@ static void places_in_the_deep(void **state)
 	struct account *t = add(f, "/t");
 	char path[4096] = "/t";
 
-	while (strlen(path) + 2 < sizeof(path))
+	for (unsigned i = 1; i < LEDGER_DEPTH_MAX; i++)
 		strcat(path, "/d");
 	make(f, path);
 	happen(f, path, EVENT_KILL, 1);
@@ -67,6 +67,34 @@ static void places_in_the_deep(void **state)
 	expect(f, path, EVENT_KILL, 2, REMOVED);
 	expect_none(f);
 	expect_balance(f, EVENT_KILL, 3);
+}
+
+/* Deeper than that nobody looks: it is told as far down as one does, once. */
+static void tells_unplaced_from_the_abyss(void **state)
+{
+	struct fixture *f = *state;
+	struct account *t;
+	char path[4096] = "/t", deepest[4096] = "";
+
+	for (unsigned i = 1; strlen(path) + 2 < sizeof(path); i++) {
+		if (i == LEDGER_DEPTH_MAX)
+			strcpy(deepest, path);
+		strcat(path, "/d");
+	}
+	make(f, path);
+	happen(f, path, EVENT_KILL, 1);
+	t = add(f, "/t");
+	settle(f, t);
+	expect_none(f);
+	happen(f, path, EVENT_KILL, 2);
+	happen(f, path, EVENT_OOM, 1);
+	settle(f, t);
+	expect(f, deepest, EVENT_OOM, 1, UNPLACED);
+	expect(f, deepest, EVENT_KILL, 2, UNPLACED);
+	settle(f, t);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 2);
+	assert_true(f->sim->most_handles <= LEDGER_DEPTH_MAX + 2);
 }
 
 static void takes_the_past_as_known(void **state)
@@ -685,6 +713,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(places_what_lives),
 		T(places_in_the_deep),
+		T(tells_unplaced_from_the_abyss),
 		T(takes_the_past_as_known),
 		T(takes_everything_in_a_fresh_top_as_news),
 		T(tells_news_from_noise),
