@@ -505,8 +505,7 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 	d->level = &level;
 	d->depth++;
 	d->again = false;
-	if (rest.n[EVENT_KILL] > 0)
-		r = look_at_group(d, dir);
+	r = look_at_group(d, dir); /* kills may come while we look */
 	if (r == 0)
 		r = settle_all(d, &li);
 	news_free(li.news);

@@ -315,6 +315,28 @@ static void one_oom_is_one_group_kill(void **state)
 	expect_balance(f, EVENT_KILL, 8);
 }
 
+static void six_in_b(struct fixture *f)
+{
+	happen(f, "/t/b", EVENT_KILL, 6);
+}
+
+/* The walk set out for the oom, and met the kills on its way. */
+static void an_old_kernels_kills_come_while_we_look(void **state)
+{
+	static const struct trigger trigger = { SIM_READ_LOCAL, "/t/b", NULL, six_in_b, 0 };
+	struct fixture *f = *state;
+	struct account *t;
+
+	old_kernel(f, "/t/b");
+	t = add(f, "/t");
+	happen(f, "/t/b", EVENT_OOM, 1);
+	f->trigger = &trigger;
+	settle(f, t);
+	expect(f, "/t/b", EVENT_OOM, 1, PLACED);
+	expect_range(f, "/t/b", 5, 6, PLACED);
+	expect_none(f);
+}
+
 /* Memory ran out above what is watched: how many group kills that were is not known. */
 static void half_may_be_recounts_without_an_oom(void **state)
 {
@@ -391,6 +413,7 @@ int main(void)
 		cmocka_unit_test(killed_in_the_middle_of_a_walk),
 		T(a_top_that_was_a_group),
 		T(one_oom_is_one_group_kill),
+		T(an_old_kernels_kills_come_while_we_look),
 		T(half_may_be_recounts_without_an_oom),
 		T(a_removed_member_of_an_old_kernels_group),
 		T(a_group_of_an_old_kernel_gone_at_once),
