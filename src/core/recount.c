@@ -106,20 +106,28 @@ void recounts_book(struct account *a, const struct ledger_report *report)
 	}
 }
 
+static void inherit(struct recent *to, const struct recent *from, uint64_t to_looked_ns,
+		    uint64_t from_looked_ns)
+{
+	if (recent_at(from, from_looked_ns) > 0)
+		recent_add(to, from, to_looked_ns);
+}
+
 void recounts_inherit(const struct account *a)
 {
 	const struct recounts *from = &a->recounts;
 	struct recounts *to;
-	uint64_t looked_ns;
+	uint64_t here, there;
 
-	if (!a->parent || (from->groups.n == 0 && from->dead_groups.n == 0 && from->ooms.n == 0))
+	if (!a->parent || (from->groups.n == 0 && from->dead_groups.n == 0 && from->ooms.n == 0 &&
+			   from->kills.n == 0))
 		return;
-	looked_ns = account_looked(a); /* climbs: not for each of thousands */
+	here = account_looked(a); /* climbs: not for each of thousands */
+	there = account_looked(a->parent);
 	to = &a->parent->recounts;
-	if (recent_at(&from->groups, looked_ns) > 0)
-		recent_add(&to->dead_groups, &from->groups, account_looked(a->parent));
-	if (recent_at(&from->dead_groups, looked_ns) > 0)
-		recent_add(&to->dead_groups, &from->dead_groups, account_looked(a->parent));
-	if (recent_at(&from->ooms, looked_ns) > 0)
-		recent_add(&to->ooms, &from->ooms, account_looked(a->parent));
+	inherit(&to->dead_groups, &from->groups, there, here);
+	inherit(&to->dead_groups, &from->dead_groups, there, here);
+	inherit(&to->ooms, &from->ooms, there, here);
+	inherit(&to->dead_ooms, &from->ooms, there, here);
+	inherit(&to->dead_kills, &from->kills, there, here);
 }

@@ -383,6 +383,15 @@ static void a_group_of_an_old_kernel_gone_at_once(void **state)
 	settle(f, t);
 	expect(f, "/t", EVENT_OOM, 1, REMOVED);
 	expect_range(f, "/t", 5, 6, REMOVED);
+	/* its oom was told while it lived */
+	make(f, "/t/c");
+	happen(f, "/t/c", EVENT_OOM, 1);
+	pass(f, t);
+	expect(f, "/t/c", EVENT_OOM, 1, PLACED);
+	happen(f, "/t/c", EVENT_KILL, 6);
+	unmake(f, "/t/c");
+	settle(f, t);
+	expect_range(f, "/t", 5, 6, REMOVED);
 	/* one kill for each oom: no group */
 	for (int i = 0; i < 3; i++) {
 		make(f, "/t/c");
