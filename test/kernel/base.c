@@ -178,6 +178,16 @@ static bool climb(const struct mount *m, char *path, bool machine, struct cg *re
 	}
 }
 
+static bool open_v1(const char *path, struct cg *ret)
+{
+	if (open_dir(path, ret) != 0)
+		return false;
+	if (faccessat(ret->fd, ".", W_OK, AT_EACCESS) == 0)
+		return true;
+	close(ret->fd);
+	return false;
+}
+
 static int find_base(const struct mount *m, bool v2, bool machine, struct cg *ret,
 		     char why[KF_WORDS])
 {
@@ -195,10 +205,10 @@ static int find_base(const struct mount *m, bool v2, bool machine, struct cg *re
 	}
 	below = strcmp(own + n, "/") == 0 ? "" : own + n;
 	snprintf(path, sizeof(path), "%s%s", m->where, below);
-	if (v2 ? climb(m, path, machine, ret) : open_dir(path, ret) == 0)
+	if (v2 ? climb(m, path, machine, ret) : open_v1(path, ret))
 		return 0;
-	snprintf(why, KF_WORDS,
-		 "no cgroup at or above %.300s where cgroups with memory can be made", path);
+	snprintf(why, KF_WORDS, "no cgroup at%s %.300s where cgroups with memory can be made: %m",
+		 v2 ? " or above" : "", path);
 	return 1;
 }
 

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -227,6 +228,13 @@ static void beyond_path_max(void **state)
 		}                                                                                  \
 	} while (0)
 
+static noreturn void child_skips(const char *what, const char *why)
+{
+	print_message("%s: %s\n", what, why);
+	(void)fflush(stdout);
+	_exit(SKIP);
+}
+
 typedef void (*body_fn)(const struct cgroup_host *host, const struct cgroup_at *self);
 
 static void in_namespaces(int namespaces, body_fn body)
@@ -238,15 +246,14 @@ static void in_namespaces(int namespaces, body_fn body)
 
 	own_host(&host);
 	assert_int_equal(cgroup_host_resolve(&host, "self", &self), 0);
+	(void)fflush(NULL);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		if (unshare(namespaces) < 0 ||
 		    ((namespaces & CLONE_NEWNS) &&
-		     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)) {
-			fprintf(stderr, "no namespaces of one's own: %s\n", strerror(errno));
-			_exit(SKIP);
-		}
+		     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+			child_skips("no namespaces of one's own", strerror(errno));
 		body(&host, &self);
 		_exit(0);
 	}
@@ -348,7 +355,7 @@ static void on_top_body(const struct cgroup_host *host, const struct cgroup_at *
 	char from[4096];
 
 	if (self->id == 1)
-		_exit(SKIP);
+		child_skips("our own cgroup", "it is the root");
 	EXPECT(mount(in_fs(host, self->path, from, sizeof(from)), where, NULL, MS_BIND, NULL) == 0);
 	EXPECT(cgroup_host_open(&again, "/proc") == 0);
 	if (!has_memory(where, self->hierarchy)) {
@@ -372,7 +379,7 @@ static void covered_body(const struct cgroup_host *host, const struct cgroup_at 
 	char path[4096], root[4096];
 
 	if (self->id == 1)
-		_exit(SKIP);
+		child_skips("our own cgroup", "it is the root");
 	in_fs(host, self->path, path, sizeof(path));
 	EXPECT(cgroup_host_open(&again, "/proc") == 0);
 	EXPECT(mount("none", path, "tmpfs", 0, NULL) == 0);
@@ -603,8 +610,10 @@ static void without_memory(void **state)
 				      .out_size = sizeof(host) };
 
 	(void)state;
-	if (!have_memory)
+	if (!have_memory) {
+		print_message("no memory hierarchy is mounted here\n");
 		skip();
+	}
 	assert_true(fail_malloc_each(&c) > 0);
 	own_host(&host);
 	c = (struct fail_malloc_case){ .run = local_run, .ctx = &host };
