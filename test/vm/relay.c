@@ -4,6 +4,7 @@
  *
  *   COMMAND's stdout --pipe--> OUT      serial ports of the machine, raw, so that every byte
  *   COMMAND's stderr --pipe--> ERR      arrives as it was written
+ *   "begun\n"        --------> STATUS   before anything of it runs
  *   "status N\n"     --------> STATUS   as a shell counts: 128 + the signal that killed it
  *
  * The command sees pipes, since what it prints on a terminal may differ. When it has ended, what is
@@ -176,6 +177,7 @@ int main(int argc, char **argv)
 	stream_open(&streams[0], argv[1]);
 	stream_open(&streams[1], argv[2]);
 	status_fd = open_port(argv[3]);
+	write_all(status_fd, "begun\n", strlen("begun\n"));
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
