@@ -139,6 +139,25 @@ int hidden_look(struct descent *d, struct listing *li, const struct account *a)
 	return r == TREE_E_BUSY || r < 0 ? r : TREE_E_GONE;
 }
 
+/* Whether @claim of @n is withdrawn. If that cannot be told yet, @n waits. */
+static bool withdrawn(struct descent *d, struct listing *li, struct excess *x, struct news *n,
+		      const struct deltas *claim)
+{
+	switch (judge(li, x, claim)) {
+	case CLAIM_BAD:
+		withdraw(li, x, claim);
+		return true;
+	case CLAIM_LATER:
+		postpone(d, li, n, true);
+		return false;
+	case CLAIM_SECOND:
+		postpone(d, li, n, false);
+		return false;
+	default:
+		return false;
+	}
+}
+
 static void go_on(struct descent *d, struct listing *li, struct excess *x, struct news *n)
 {
 	static const struct counts nothing = { 0 };
@@ -148,20 +167,8 @@ static void go_on(struct descent *d, struct listing *li, struct excess *x, struc
 	if (!before)
 		return;
 	known = counts_minus(&before->reported, &nothing);
-	switch (judge(li, x, &known)) {
-	case CLAIM_GOOD:
-		return;
-	case CLAIM_BAD:
+	if (withdrawn(d, li, x, n, &known))
 		account_take_over(&d->l->accounts, n->account, before);
-		withdraw(li, x, &known);
-		return;
-	case CLAIM_LATER:
-		postpone(d, li, n, true);
-		return;
-	case CLAIM_SECOND:
-		postpone(d, li, n, false);
-		return;
-	}
 }
 
 /* What was counted in hiding: its parent has told it, or will. */
@@ -169,20 +176,8 @@ static void leave_to_parent(struct descent *d, struct listing *li, struct excess
 {
 	struct deltas claim = claim_of(n);
 
-	switch (judge(li, x, &claim)) {
-	case CLAIM_GOOD:
-		return;
-	case CLAIM_BAD:
+	if (withdrawn(d, li, x, n, &claim))
 		baseline_take_child(d, n->account, li->dir, &n->total);
-		withdraw(li, x, &claim);
-		return;
-	case CLAIM_LATER:
-		postpone(d, li, n, true);
-		return;
-	case CLAIM_SECOND:
-		postpone(d, li, n, false);
-		return;
-	}
 }
 
 /* Its memory may have been hidden while something of it was told of the parent. */
