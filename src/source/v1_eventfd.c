@@ -230,6 +230,7 @@ static int add_target(struct v1_source *v1, const struct source_target *target, 
 				 .local = target->local,
 				 .gone_all = target->gone_all };
 	n->targets++;
+	v1_watch_removal(v1, n);
 	LL_PREPEND(v1->targets, t);
 	v1_watches_changed(v1);
 	return 0;
@@ -466,8 +467,8 @@ static int v1_settle(struct source *s, uint64_t now_ns)
 	look_everywhere(v1);
 	keep_spare(v1);
 	if (now_ns < v1->settle_ns + SETTLE_MAX_NS &&
-	    (signals_open(&v1->signals, now_ns) || kill_is_near(v1) ||
-	     v1->reconcile != V1_RECONCILED || v1->news || v1->scans)) {
+	    (signals_open(&v1->signals) || kill_is_near(v1) || v1->reconcile != V1_RECONCILED ||
+	     v1->news || v1->scans)) {
 		v1->settle_next_ns = now_ns + SETTLE_LOOK_NS;
 		return SOURCE_E_AGAIN;
 	}

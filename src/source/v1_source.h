@@ -80,6 +80,7 @@ struct v1_node {
 	bool or_above;    /* the parent is not registered: its signals may be of any limit above */
 	bool polled;      /* covered and not registered */
 	bool unwatched;   /* deep and not under inotify */
+	bool all_changes; /* under inotify for more than removals */
 	bool based;       /* `kills` is what was there when the watch began, or later */
 	bool unread;      /* its line could not be read last time */
 	bool keep;        /* at or above a named one; while v1_prune() runs */
@@ -281,6 +282,8 @@ void v1_scan_later(struct v1_source *v1, struct v1_node *n);
 void v1_verify_later(struct v1_source *v1, struct v1_node *n);
 /* Every directory that has no inotify watch; with @all every one. */
 void v1_rescan(struct v1_source *v1, bool all);
+/* Learns of @n's removal when it is removed, and not by the signal of that, some time later. */
+void v1_watch_removal(struct v1_source *v1, struct v1_node *n);
 /* Something goes on: a good time to look at directories that are not under inotify. */
 void v1_scan_hint(struct v1_source *v1);
 /* Lists up to @max directories. Returns 0 or, while a watch begins, what kept it from being complete. */

@@ -15,7 +15,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "core/signals.h"
 #include "v1_box.h"
+
+/* What the program gives a watch for its end (cli/watch_loop.h). */
+#define WATCH_SETTLE_NS NSEC_PER_SEC
 
 static struct box box;
 
@@ -381,6 +385,83 @@ static void watched_tops_go(void **state)
 	rig_close(&r);
 }
 
+static int by_size(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The usual end of a watch: its cgroup is removed. The removal is known before the kernel's signal of it
+ * comes, so that signal is known for what it is, and nobody waits any longer.
+ */
+static void a_watch_ends_soon(void **state)
+{
+	enum { ROUNDS = 21 };
+	uint64_t took[ROUNDS];
+	struct rig r;
+
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t ooms = 0, start;
+
+		box_make(&box, "a", BOX_LIMIT);
+		rig_open(&r, &box);
+		rig_watch(&r, "a", i % 3 == 1, false);
+		rig_catch_up(&r);
+		if (i % 2) {
+			ooms = box_oom_heard(&box, "a", "a");
+			rig_until(&r, EVENT_KILL, "a", 1);
+		}
+		start = clock_boottime_ns();
+		box_rmdir(&box, "a");
+		rig_until(&r, EVENT_GONE, "a", 1);
+		took[i] = clock_boottime_ns() - start;
+		assert_int_equal(engine_watches(r.engine), 0);
+		assert_int_equal(rig_count(&r, EVENT_OOM, "a"), ooms);
+		start = clock_boottime_ns();
+		rig_settle(&r);
+		assert_true(clock_boottime_ns() - start < WATCH_SETTLE_NS);
+		rig_balanced(&r, EVENT_OOM);
+		rig_balanced(&r, EVENT_KILL);
+		rig_close(&r);
+	}
+	qsort(took, ROUNDS, sizeof(took[0]), by_size);
+	print_message("from rmdir to the end of the watch: median %.1f ms, worst %.1f ms\n",
+		      (double)took[ROUNDS / 2] / 1e6, (double)took[ROUNDS - 1] / 1e6);
+	assert_true(took[ROUNDS / 2] < SIGNALS_CLOSE_NS);
+}
+
+/* It was removed, and all that it left came, while nobody looked: nothing says which signal is which. */
+static void a_watch_ends_unseen(void **state)
+{
+	uint64_t ooms = 0, start;
+	struct rig r;
+
+	(void)state;
+	for (int with_oom = 0; with_oom < 2; with_oom++) {
+		int fd;
+
+		box_make(&box, "a", BOX_LIMIT);
+		rig_open(&r, &box);
+		rig_watch(&r, "a", false, false);
+		rig_catch_up(&r);
+		if (with_oom)
+			ooms = box_oom_heard(&box, "a", "a");
+		fd = box_listen(&box, "a");
+		box_rmdir(&box, "a");
+		box_wait_heard(fd);
+		start = clock_boottime_ns();
+		rig_until(&r, EVENT_GONE, "a", 1);
+		rig_settle(&r);
+		assert_true(clock_boottime_ns() - start < WATCH_SETTLE_NS);
+		assert_int_equal(rig_count(&r, EVENT_OOM, "a"), ooms);
+		rig_balanced(&r, EVENT_OOM);
+		rig_close(&r);
+	}
+}
+
 static const char *level(int top, int depth)
 {
 	static char path[32];
@@ -621,6 +702,8 @@ int main(void)
 		cmocka_unit_test_teardown(renamed, clear_box),
 		cmocka_unit_test_teardown(replaced, clear_box),
 		cmocka_unit_test_teardown(watched_tops_go, clear_box),
+		cmocka_unit_test_teardown(a_watch_ends_soon, clear_box),
+		cmocka_unit_test_teardown(a_watch_ends_unseen, clear_box),
 		cmocka_unit_test_teardown(what_is_below_goes_first, clear_box),
 		cmocka_unit_test_teardown(a_branch_goes, clear_box),
 		cmocka_unit_test_teardown(in_a_storm, clear_box),
