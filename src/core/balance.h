@@ -38,8 +38,10 @@ enum unproven_reason {
 	UNPROVEN_V1_CHANGING = 1U << 10,
 	/* v1: cgroups came and went before they could be registered. */
 	UNPROVEN_V1_UNSEEN = 1U << 11,
+	/* v1: no descriptors to register or to read all cgroups with. */
+	UNPROVEN_V1_DESCRIPTORS = 1U << 12,
 };
-#define UNPROVEN_REASONS 12
+#define UNPROVEN_REASONS 13
 
 struct balance_line {
 	uint64_t counted;  /* by the kernel since the watch began */

@@ -178,7 +178,7 @@ static int found(struct v1_source *v1, struct v1_node *parent, int parent_fd, co
 		return 0;
 	}
 	if (r < 0 && !v1_may_pass(r)) {
-		v1->unreadable = true;
+		v1_unreadable(v1, parent, name, r);
 		return 0;
 	}
 	return r;

@@ -12,6 +12,7 @@
  *   v1_vmstat.c   the host's own count of kills, which proves that none is missing
  *   v1_kmsg.c     kernel messages as a hint to look
  *   v1_tell.c     events
+ *   v1_notice.c   what it is short of, in words
  *   v1_parse.c    texts of the kernel
  *
  * A node is freed in run(), settle(), detach() or close() only: epoll may still hold a pointer to it
@@ -192,13 +193,17 @@ struct v1_source {
 	/* The balance. */
 	uint64_t counted[COUNTED_KINDS];
 	uint64_t reported[COUNTED_KINDS];
-	uint64_t ooms_doubtful;  /* of cgroups that are no longer known */
-	uint64_t kills_doubtful; /* ooms whose kill may have been in a cgroup that is gone */
-	uint64_t unseen;         /* places where cgroups may have come and gone unregistered */
-	bool blind;              /* some cgroups were polled at some time */
-	size_t unread;           /* lines that could not be read last time */
-	bool unreadable;         /* some lines could not be read */
-	char notice[512];
+	uint64_t ooms_doubtful;    /* of cgroups that are no longer known */
+	uint64_t kills_doubtful;   /* ooms whose kill may have been in a cgroup that is gone */
+	uint64_t unseen;           /* places where cgroups may have come and gone unregistered */
+	bool blind;                /* some cgroups were polled at some time */
+	size_t unread;             /* lines that could not be read last time */
+	bool unreadable;           /* some lines could not be read */
+	bool short_of_descriptors; /* for that */
+	int refused; /* why the kernel registered nothing, an errno; 0: it did, or was not asked */
+	int unread_error;    /* why the first could not be read, an errno */
+	char unread_at[256]; /* and which, cut short */
+	char notice[1024];
 };
 
 static inline struct v1_source *v1_from(struct source *s)
@@ -364,6 +369,16 @@ void v1_forget_suspects(struct v1_source *v1);
 
 void v1_kmsg_open(struct v1_source *v1);
 void v1_kmsg_close(struct v1_source *v1);
+
+/* v1_notice.c */
+
+/* Why nothing can be registered, for the errno of the attempt. */
+const char *v1_why_refused(int error);
+/* Whether some cgroups are polled for another reason than descriptors. */
+bool v1_is_refused(const struct v1_source *v1);
+/* @n, or its child called @child, could not be read, for @r: what it counts will never be known. */
+void v1_unreadable(struct v1_source *v1, const struct v1_node *n, const char *child, int r);
+void v1_make_notice(struct v1_source *v1);
 
 /* v1_tell.c */
 

@@ -609,6 +609,40 @@ static void in_a_storm(void **state)
 	rig_close(&r);
 }
 
+/* Hundreds come and go as fast as they can, and nothing else happens: nobody is blamed for anything. */
+static void a_storm_is_no_want_of_rights(void **state)
+{
+	enum { ROUNDS = 800 };
+	uint64_t start;
+	struct rig r;
+	pid_t pid;
+
+	(void)state;
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	for (int i = 0; pid == 0 && i < ROUNDS; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "s%d", i);
+		box_mkdir(&box, path);
+		box_rmdir(&box, path);
+	}
+	if (pid == 0)
+		_exit(0);
+	run_until_done(&r, 1);
+	start = clock_boottime_ns();
+	rig_settle(&r);
+	print_message("%d came and went; settled in %.0f ms\n", ROUNDS,
+		      (double)(clock_boottime_ns() - start) / 1e6);
+	assert_true(clock_boottime_ns() - start < WATCH_SETTLE_NS);
+	assert_null(r.source->ops->notice(r.source));
+	assert_int_equal(balance_of(&r).reasons & ~(unsigned)UNPROVEN_V1_UNSEEN, 0);
+	rig_close(&r);
+}
+
 static uint64_t kills_on_this_host(void)
 {
 	FILE *f = fopen("/proc/vmstat", "re");
@@ -707,6 +741,7 @@ int main(void)
 		cmocka_unit_test_teardown(what_is_below_goes_first, clear_box),
 		cmocka_unit_test_teardown(a_branch_goes, clear_box),
 		cmocka_unit_test_teardown(in_a_storm, clear_box),
+		cmocka_unit_test_teardown(a_storm_is_no_want_of_rights, clear_box),
 		cmocka_unit_test_teardown(at_rest, clear_box),
 	};
 

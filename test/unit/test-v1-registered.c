@@ -84,6 +84,33 @@ static void removed_with_what_was_never_seen(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
+/*
+ * A removed cgroup loses its files one after the other, and there is a moment at which it can still be read
+ * but not be registered any more: that is no want of rights.
+ */
+static void removed_while_it_is_registered(void **state)
+{
+	char path[256];
+	struct fake f;
+
+	(void)state;
+	setup(&f);
+	make_listening(&f, "/a");
+	start(&f);
+	watch(&f, "/a");
+	make_listening(&f, "/a/x");
+	snprintf(path, sizeof(path), "%s/cg/a/x/cgroup.event_control", f.top);
+	assert_int_equal(unlink(path), 0);
+	wait_long(&f);
+	settle(&f);
+	assert_null(f.source->ops->notice(f.source));
+	assert_int_equal(balance_of(&f).reasons, 0);
+	set_vmstat(&f, 101);
+	settle(&f);
+	assert_int_equal(balance_of(&f).reasons, UNPROVEN_V1_UNSEEN);
+	teardown(&f);
+}
+
 /* Under oom for longer than a delivery takes, as 5.10 shows it now and then: nobody waits. */
 static void under_oom_is_no_pause(void **state)
 {
@@ -206,6 +233,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_above_are_renamed),
 		cmocka_unit_test(removed_with_what_was_never_seen),
+		cmocka_unit_test(removed_while_it_is_registered),
 		cmocka_unit_test(under_oom_is_no_pause),
 		cmocka_unit_test(a_kill_does_not_hurry_later_ooms),
 		cmocka_unit_test(the_top_goes_last),
