@@ -458,7 +458,11 @@ static void v1_balance(const struct source *s, struct balance *sum)
 	b.kind[EVENT_KILL].unproven = excess < v1->kills_doubtful ? excess : v1->kills_doubtful;
 	if (b.kind[EVENT_KILL].unproven > 0)
 		b.reasons |= UNPROVEN_V1_GONE;
-	if (excess > 0 && (v1->unseen > 0 || v1->inotify_limited)) {
+	if (v1->ooms_unseen) {
+		b.kind[EVENT_OOM].unproven = UINT64_MAX;
+		b.reasons |= UNPROVEN_V1_UNSEEN;
+	}
+	if (excess > 0 && v1_may_be_unseen(v1)) {
 		b.kind[EVENT_KILL].unproven = excess;
 		b.kind[EVENT_OOM].unproven = UINT64_MAX;
 		b.reasons |= UNPROVEN_V1_UNSEEN;

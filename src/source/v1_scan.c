@@ -163,6 +163,11 @@ void v1_unseen(struct v1_source *v1)
 	v1->others = true;
 }
 
+bool v1_may_be_unseen(const struct v1_source *v1)
+{
+	return v1->unseen > 0 || v1->inotify_limited;
+}
+
 /* A child called @name was seen in @parent, whose directory is @parent_fd. */
 static int found(struct v1_source *v1, struct v1_node *parent, int parent_fd, const char *name)
 {

@@ -193,12 +193,13 @@ struct v1_source {
 	/* The balance. */
 	uint64_t counted[COUNTED_KINDS];
 	uint64_t reported[COUNTED_KINDS];
-	uint64_t ooms_doubtful;    /* of cgroups that are no longer known */
-	uint64_t kills_doubtful;   /* ooms whose kill may have been in a cgroup that is gone */
-	uint64_t unseen;           /* places where cgroups may have come and gone unregistered */
-	bool blind;                /* some cgroups were polled at some time */
-	size_t unread;             /* lines that could not be read last time */
-	bool unreadable;           /* some lines could not be read */
+	uint64_t ooms_doubtful;  /* of cgroups that are no longer known */
+	uint64_t kills_doubtful; /* ooms whose kill may have been in a cgroup that is gone */
+	uint64_t unseen;         /* places where cgroups may have come and gone unregistered */
+	bool ooms_unseen; /* a kill was found that may have been in one of these: so was its oom */
+	bool blind;       /* some cgroups were polled at some time */
+	size_t unread;    /* lines that could not be read last time */
+	bool unreadable;  /* some lines could not be read */
 	bool short_of_descriptors; /* for that */
 	int refused; /* why the kernel registered nothing, an errno; 0: it did, or was not asked */
 	int unread_error;    /* why the first could not be read, an errno */
@@ -297,6 +298,8 @@ int v1_scan_run(struct v1_source *v1, size_t max);
 void v1_scan_drain(struct v1_source *v1);
 /* A cgroup came and went before it could be registered, or may have. */
 void v1_unseen(struct v1_source *v1);
+/* Whether a kill that no line shows may have been in such a cgroup. */
+bool v1_may_be_unseen(const struct v1_source *v1);
 /*
  * Looks for @n, which is not where it was. Returns 1 if it is there under another name, which it then has,
  * 0 if it is gone, or a negated errno: not known.

@@ -84,6 +84,33 @@ static void removed_with_what_was_never_seen(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
+/* A kill that only the host has counted, and a cgroup that nobody saw: its oom is lost, and that is said. */
+static void the_host_counts_what_was_never_seen(void **state)
+{
+	struct balance b;
+	struct fake f;
+
+	(void)state;
+	for (int unseen = 0; unseen < 2; unseen++) {
+		setup(&f);
+		make_listening(&f, "/a");
+		start(&f);
+		watch(&f, "/");
+		if (unseen) {
+			make_listening(&f, "/a/x");
+			remove_cgroup(&f, "/a/x");
+		}
+		set_vmstat(&f, 101);
+		settle(&f);
+		expect(&f, EVENT_KILL, "/", 1);
+		b = balance_of(&f);
+		assert_int_equal(balance_judge(&b, EVENT_MASK(EVENT_KILL)), BALANCE_BALANCED);
+		assert_int_equal(b.reasons, unseen ? UNPROVEN_V1_UNSEEN : 0);
+		assert_true(b.kind[EVENT_OOM].unproven == (unseen ? UINT64_MAX : 0));
+		teardown(&f);
+	}
+}
+
 /*
  * A removed cgroup loses its files one after the other, and there is a moment at which it can still be read
  * but not be registered any more: that is no want of rights.
@@ -233,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_above_are_renamed),
 		cmocka_unit_test(removed_with_what_was_never_seen),
+		cmocka_unit_test(the_host_counts_what_was_never_seen),
 		cmocka_unit_test(removed_while_it_is_registered),
 		cmocka_unit_test(under_oom_is_no_pause),
 		cmocka_unit_test(a_kill_does_not_hurry_later_ooms),
