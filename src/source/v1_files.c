@@ -4,8 +4,8 @@
  *
  * A registered cgroup costs an eventfd, and by default a second descriptor on memory.oom_control, which
  * makes looking at it cheap and cannot mistake it for another one of the same name. When descriptors
- * run short the second goes first, for all; later no new cgroup is registered, and its line is polled.
- * So kills stay complete, and what is lost is said.
+ * run short the second goes first, for all; as long as there are none, new cgroups are not registered, and
+ * their lines are polled. So kills stay complete, and what is lost is said.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -241,8 +241,6 @@ static int make_eventfd(struct v1_source *v1)
 {
 	int fd;
 
-	if (v1->no_events)
-		return -EMFILE;
 	if (!may_hold(v1) && !v1->no_controls)
 		(void)shed(v1);
 	if (!may_hold(v1))

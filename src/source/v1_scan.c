@@ -253,13 +253,18 @@ static int find_parent(struct v1_source *v1, struct v1_node *n)
 	return r > 0 ? v1_node_open(v1, n->parent, O_RDONLY) : r < 0 ? r : -ENODEV;
 }
 
+/*
+ * One listing answers for all that were in it: who was not shown was gone by then and does not come back. So
+ * a thousand siblings that are removed do not mean a thousand listings.
+ */
 int v1_find_renamed(struct v1_source *v1, struct v1_node *n)
 {
 	struct dirent *d;
 	int fd, r = 0;
+	uint64_t now;
 	DIR *dir;
 
-	if (!n->parent)
+	if (!n->parent || n->seen_in < n->parent->listings)
 		return 0;
 	fd = find_parent(v1, n);
 	if (fd < 0)
@@ -269,10 +274,21 @@ int v1_find_renamed(struct v1_source *v1, struct v1_node *n)
 		fd_close(fd);
 		return -ENOMEM;
 	}
-	while (r == 0 && (d = next_entry(dir, &r)))
-		r = d->d_ino != n->id ? 0 : v1_node_rename(v1, n, d->d_name) < 0 ? -ENOMEM : 1;
+	now = n->parent->listings + 1;
+	while (r == 0 && (d = next_entry(dir, &r))) {
+		struct v1_node *known = v1_node_by_id(v1, d->d_ino);
+
+		if (!known || known->parent != n->parent)
+			continue;
+		known->seen_in = now;
+		if (known == n)
+			r = v1_node_rename(v1, n, d->d_name);
+	}
 	closedir(dir);
-	return r;
+	if (r < 0)
+		return r;
+	n->parent->listings = now;
+	return n->seen_in == now;
 }
 
 static void verify(struct v1_source *v1, struct v1_node *n)

@@ -96,6 +96,8 @@ struct v1_node {
 	bool gone_new;
 	bool paused_new;
 
+	uint64_t listings; /* how often its directory was read for the names of all */
+	uint64_t seen_in;  /* the last of the parent's that showed it */
 	unsigned based_at; /* in which attach() `kills` became the base */
 	uint64_t kills;    /* the line as last read */
 	uint64_t ooms_new; /* not told yet */
@@ -164,7 +166,7 @@ struct v1_source {
 	unsigned descriptors_max;
 	bool watches_ended; /* in this round */
 	bool no_controls;   /* short of descriptors: control files are not held open */
-	bool no_events;     /* shorter still: new cgroups are not registered */
+	bool no_events;     /* shorter still: some cgroups were not registered */
 	int spare_fd[2];    /* given up for a moment to open something after all */
 
 	int inotify_fd;

@@ -314,6 +314,14 @@ static void too_few_descriptors(void **state)
 	rig_balanced(&r, EVENT_KILL);
 	assert_true(balance_of(&r).kind[EVENT_OOM].unproven == UINT64_MAX);
 	assert_true(balance_of(&r).reasons == UNPROVEN_V1_DESCRIPTORS);
+	/* Some become free: what comes then is registered. */
+	box_clear_all(&box);
+	rig_settle(&r);
+	box_make(&box, "after", BOX_LIMIT);
+	rig_catch_up(&r);
+	ooms = box_oom_heard(&box, "after", "after");
+	rig_until(&r, EVENT_OOM, "after", ooms);
+	assert_true(balance_of(&r).kind[EVENT_OOM].unproven == UINT64_MAX);
 	rig_close(&r);
 	limit_descriptors(old);
 }
