@@ -70,6 +70,9 @@ const char *unproven_reason_text(unsigned bit)
 		       "every oom can be placed";
 	case UNPROVEN_V1_UNSEEN:
 		return "cgroup v1: cgroups came and went before they could be registered";
+	case UNPROVEN_V1_DESCRIPTORS:
+		return "cgroup v1: too few descriptors (ulimit -n): some cgroups could not be "
+		       "registered or read";
 	default:
 		return "unknown";
 	}

@@ -34,8 +34,10 @@ enum unproven_reason {
 	UNPROVEN_V1_CHANGING = 1U << 8,
 	/* v1: cgroups came and went before they could be registered. */
 	UNPROVEN_V1_UNSEEN = 1U << 9,
+	/* v1: no descriptors to register or to read all cgroups with. */
+	UNPROVEN_V1_DESCRIPTORS = 1U << 10,
 };
-#define UNPROVEN_REASONS 10
+#define UNPROVEN_REASONS 11
 
 struct balance_line {
 	uint64_t counted;  /* by the kernel since the watch began */

@@ -7,6 +7,8 @@
 #define DEAD_SUM_UNKNOWN INT64_MAX
 #define UNSETTLED_GAP_MIN_NS UINT64_C(1000000)
 #define UNSETTLED_GAP_MAX_NS UINT64_C(1000000000)
+/* Between two looks at all that are closed: in a storm of removals each has a time of its own. */
+#define FINISH_GAP_NS UINT64_C(5000000)
 
 void signals_init(struct signals_set *set, const struct signals_ops *ops, void *ctx)
 {
@@ -178,8 +180,10 @@ void signals_drop(struct signals_set *set, struct signals *s)
 	s->woken = false;
 	if (s->state == SIGNALS_DYING)
 		DL_DELETE2(set->dying, s, queue_prev, queue_next);
-	else if (s->state == SIGNALS_CLOSED)
+	else if (s->state == SIGNALS_CLOSED && !s->final)
 		DL_DELETE2(set->closed, s, queue_prev, queue_next);
+	else if (s->state == SIGNALS_CLOSED)
+		DL_DELETE2(set->lingering, s, queue_prev, queue_next);
 	else
 		unsettled_remove(set, s);
 	s->queue_prev = s->queue_next = NULL;
@@ -223,13 +227,19 @@ static void close_account(struct signals_set *set, struct signals *s)
 {
 	DL_DELETE2(set->dying, s, queue_prev, queue_next);
 	s->state = SIGNALS_CLOSED;
-	if (s->removal_out) {
-		s->dead_ns = 0; /* nothing comes after that signal: it can go at once */
-		DL_PREPEND2(set->closed, s, queue_prev, queue_next);
-	} else {
-		DL_APPEND2(set->closed, s, queue_prev, queue_next);
-	}
+	DL_APPEND2(set->closed, s, queue_prev, queue_next);
+	set->finish_ns = 0;
 	set->ops->closed(s, set->ctx);
+}
+
+/*
+ * When the removal's signal of @s, which is gone, is taken to be among those read. If one of them may
+ * be it, the true one would have come by then; if none may be it, it is still to come.
+ */
+static uint64_t removal_due_ns(const struct signals *s)
+{
+	return s->dead_ns +
+	       (unexplained(s, parent_sum(s)) > 0 ? SIGNALS_REMOVAL_NS : SIGNALS_SILENT_NS);
 }
 
 /*
@@ -243,8 +253,7 @@ static void know_removals(struct signals *s, uint64_t now_ns)
 	while (more) {
 		more = false;
 		for (struct signals *a = s; a; a = a->parent) {
-			if (!is_gone(a) || a->removal_out ||
-			    now_ns < a->dead_ns + SIGNALS_REMOVAL_NS ||
+			if (!is_gone(a) || a->removal_out || now_ns < removal_due_ns(a) ||
 			    unexplained(a, parent_sum(a)) <= 0)
 				continue;
 			a->removal_out = more = true;
@@ -252,20 +261,33 @@ static void know_removals(struct signals *s, uint64_t now_ns)
 	}
 }
 
+/* One more than at its death, which no cgroup above accounts for: it cannot run out of memory any more. */
+static void see_removal(struct signals_set *set, struct signals *s)
+{
+	if (s->removal_out || unexplained(s, parent_sum(s)) + (int64_t)s->told <= s->dead_sum)
+		return;
+	s->removal_out = true;
+	s->dead_ns = 0; /* nothing comes after that signal: it can go at once */
+	if (s->state == SIGNALS_DYING)
+		close_account(set, s);
+	else
+		set->finish_ns = 0;
+}
+
 /* Tells what is certain. @s was read before its parent, in this pass. */
 static void evaluate(struct signals_set *set, struct signals *s, uint64_t now_ns)
 {
 	int64_t n;
 
-	if (s->state < SIGNALS_LIVE || s->blind)
+	if (s->state < SIGNALS_LIVE)
 		return;
-	if (is_gone(s))
+	if (is_gone(s)) {
 		know_removals(s->parent, now_ns);
-	n = unexplained(s, parent_sum(s));
-	if (s->state == SIGNALS_DYING && n + (int64_t)s->told > s->dead_sum) {
-		s->removal_out = true; /* one more than at its death */
-		close_account(set, s);
+		see_removal(set, s);
 	}
+	if (s->blind)
+		return;
+	n = unexplained(s, parent_sum(s));
 	if (is_gone(s))
 		n--;
 	if (n <= 0)
@@ -378,25 +400,20 @@ void signals_clear_doubt(struct signals *s)
 	s->parent_base = parent_sum(s);
 }
 
-/* Whether a removal further up has yet to be told apart from an oom, for @s and for those below it. */
-static bool waits_for_removal(const struct signals *s, uint64_t now_ns)
+/* When all that @s and those above it that are gone have received is known for what it is. */
+static uint64_t known_ns(struct signals *s, uint64_t now_ns)
 {
-	for (const struct signals *a = s->parent; a && is_gone(a); a = a->parent)
-		if (!a->removal_out && now_ns < a->dead_ns + SIGNALS_REMOVAL_NS)
-			return true;
-	return false;
+	uint64_t at = 0;
+
+	know_removals(s, now_ns);
+	for (const struct signals *a = s; a && is_gone(a); a = a->parent)
+		if (!a->removal_out && removal_due_ns(a) > at)
+			at = removal_due_ns(a);
+	return at;
 }
 
-static void release(struct signals_set *set, struct signals *s, uint64_t now_ns)
+static void release(struct signals_set *set, struct signals *s)
 {
-	evaluate(set, s, now_ns);
-	DL_DELETE2(set->closed, s, queue_prev, queue_next);
-	if ((!s->removal_out || doubt_left(s) > 0) && waits_for_removal(s, now_ns)) {
-		s->dead_ns = now_ns;
-		DL_APPEND2(set->closed, s, queue_prev, queue_next);
-		return;
-	}
-	know_removals(s, now_ns); /* what was below may outlast it here */
 	s->doubt = signals_doubt(s);
 	s->queue_prev = s->queue_next = NULL;
 	if (s->woken)
@@ -406,12 +423,44 @@ static void release(struct signals_set *set, struct signals *s, uint64_t now_ns)
 	set->ops->released(s, set->ctx);
 }
 
+/* Tells what has become certain of those that are closed. */
+static void finish_due(struct signals_set *set, uint64_t now_ns)
+{
+	struct signals *s, *tmp;
+	uint64_t next = UINT64_MAX;
+
+	if (now_ns < set->finish_ns)
+		return;
+	DL_FOREACH_SAFE2 (set->closed, s, tmp, queue_next) {
+		uint64_t at = known_ns(s, now_ns);
+
+		if (at > now_ns) {
+			next = at < next ? at : next;
+			continue;
+		}
+		evaluate(set, s, now_ns);
+		s->final = true;
+		DL_DELETE2(set->closed, s, queue_prev, queue_next);
+		if (s->dead_ns == 0)
+			release(set, s);
+		else
+			DL_APPEND2(set->lingering, s, queue_prev, queue_next);
+	}
+	set->finish_ns = next > now_ns + FINISH_GAP_NS ? next : now_ns + FINISH_GAP_NS;
+}
+
 static void bury_due(struct signals_set *set, uint64_t now_ns)
 {
 	while (set->dying && now_ns >= set->dying->dead_ns + SIGNALS_CLOSE_NS)
 		close_account(set, set->dying);
-	while (set->closed && now_ns >= set->closed->dead_ns + SIGNALS_LINGER_NS)
-		release(set, set->closed, now_ns);
+	finish_due(set, now_ns);
+	while (set->lingering && now_ns >= set->lingering->dead_ns + SIGNALS_LINGER_NS) {
+		struct signals *s = set->lingering;
+
+		evaluate(set, s, now_ns);
+		DL_DELETE2(set->lingering, s, queue_prev, queue_next);
+		release(set, s);
+	}
 }
 
 void signals_pass(struct signals_set *set, uint64_t now_ns)
@@ -431,34 +480,26 @@ uint64_t signals_deadline(const struct signals_set *set)
 		return 0;
 	if (set->dying && set->dying->dead_ns + SIGNALS_CLOSE_NS < at)
 		at = set->dying->dead_ns + SIGNALS_CLOSE_NS;
-	if (set->closed && set->closed->dead_ns + SIGNALS_LINGER_NS < at)
-		at = set->closed->dead_ns + SIGNALS_LINGER_NS;
+	if (set->closed && set->finish_ns < at)
+		at = set->finish_ns;
+	if (set->lingering && set->lingering->dead_ns + SIGNALS_LINGER_NS < at)
+		at = set->lingering->dead_ns + SIGNALS_LINGER_NS;
 	return at;
 }
 
-uint64_t signals_complete_ns(const struct signals *s)
+bool signals_complete(const struct signals *s)
 {
-	if (s->state == SIGNALS_OFF)
-		return 0;
-	/* What is in doubt is looked at once more when it is released. */
-	if (s->state != SIGNALS_CLOSED || s->woken || doubt_left(s) > 0)
-		return UINT64_MAX;
-	return s->removal_out ? 0 : s->dead_ns + SIGNALS_REMOVAL_NS;
+	return s->state == SIGNALS_OFF || (s->final && !s->woken);
 }
 
-bool signals_open(const struct signals_set *set, uint64_t now_ns)
+bool signals_open(const struct signals_set *set)
 {
 	const struct signals *s;
 
 	if (set->woken || set->dying)
 		return true;
-	DL_FOREACH2 (set->closed, s, queue_next) {
-		if (s->blind)
-			continue;
-		if (!s->removal_out && now_ns < s->dead_ns + SIGNALS_REMOVAL_NS)
+	DL_FOREACH2 (set->closed, s, queue_next)
+		if (!s->blind)
 			return true;
-		if (doubt_left(s) > 0 && waits_for_removal(s, now_ns))
-			return true;
-	}
 	return false;
 }

@@ -30,8 +30,13 @@
 
 /* How long after its removal was seen a cgroup is told as gone if its last signal is not certain. */
 #define SIGNALS_CLOSE_NS UINT64_C(200000000)
-/* The removal's signal is taken to be among those read that long after. 13 to 21 ms are usual. */
-#define SIGNALS_REMOVAL_NS UINT64_C(2000000000)
+/*
+ * The removal's signal is taken to be among those read that long after, if one of them may be it. 13 to
+ * 47 ms are usual.
+ */
+#define SIGNALS_REMOVAL_NS UINT64_C(500000000)
+/* And if none may be it, it is no longer waited for after that time. */
+#define SIGNALS_SILENT_NS UINT64_C(2000000000)
 /* How long an eventfd is kept after its cgroup was seen to be removed, if that is not certain. */
 #define SIGNALS_LINGER_NS UINT64_C(4000000000)
 
@@ -54,6 +59,7 @@ struct signals {
 	bool newly_dead;  /* dead_sum has yet to be looked for */
 	bool blind;       /* removed before it had a baseline */
 	bool removal_out; /* its removal's signal is in `sum`: known, and no oom to those below */
+	bool final;       /* closed, and no oom of its own can come to light any more */
 	bool quiet;       /* what was found in pass `quiet_pass` */
 	uint64_t quiet_pass;
 	uint64_t sum;         /* signals read since it was registered */
@@ -65,7 +71,7 @@ struct signals {
 	uint64_t dead_ns;     /* when it was seen to be gone */
 	int64_t dead_sum;     /* what was not explained by the parent soon after */
 	struct signals *prev, *next;             /* among the woken */
-	struct signals *queue_prev, *queue_next; /* among the unsettled, dying or closed */
+	struct signals *queue_prev, *queue_next; /* in one of the four lists */
 };
 
 /* How the world is read. @ctx is that of the set. No callback may call back into the set. */
@@ -93,8 +99,10 @@ struct signals_set {
 	struct signals *unsettled; /* without a baseline, or whose parent_safe is behind */
 	struct signals *dying;     /* by dead_ns */
 	struct signals *closed;
-	uint64_t unsettled_ns;  /* when those are tried again */
-	uint64_t unsettled_gap; /* and how long after that */
+	struct signals *lingering; /* final, kept in case something comes late */
+	uint64_t unsettled_ns;     /* when those are tried again */
+	uint64_t unsettled_gap;    /* and how long after that */
+	uint64_t finish_ns;        /* when the closed are looked at */
 	uint64_t pass;
 };
 
@@ -116,12 +124,9 @@ void signals_pass(struct signals_set *set, uint64_t now_ns);
 /* When signals_pass() has something to do without a wakeup: 0 at once, UINT64_MAX never. */
 uint64_t signals_deadline(const struct signals_set *set);
 /* Whether waiting can still bring ooms to light that have already happened. */
-bool signals_open(const struct signals_set *set, uint64_t now_ns);
-/*
- * When @s is complete: removed, and no oom of its own can come to light any more. That is so if it is not
- * after now; UINT64_MAX: signals_pass() has something to do before that can be said.
- */
-uint64_t signals_complete_ns(const struct signals *s);
+bool signals_open(const struct signals_set *set);
+/* Whether @s is removed, and no oom of its own can come to light any more. */
+bool signals_complete(const struct signals *s);
 /* How many of @s's own ooms may be untold for good, as things are now. */
 uint64_t signals_doubt(const struct signals *s);
 /* It is known otherwise that of @s's own ooms that were read so far none is untold. */

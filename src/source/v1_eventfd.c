@@ -24,28 +24,15 @@
 #define SETTLE_LOOK_NS UINT64_C(50000000)
 #define SETTLE_MAX_NS UINT64_C(5000000000)
 
-enum notice {
-	NOTICE_RIGHTS = 1U << 0,
-	NOTICE_CONTROLS = 1U << 1,
-	NOTICE_EVENTS = 1U << 2,
-	NOTICE_INOTIFY = 1U << 3,
-};
-
-static const char why_polled[] = "cgroup v1: cgroup.event_control is not writable here (since "
-				 "Linux 6.18 for root alone): kills "
-				 "are looked for once a second, ooms without a kill are not seen";
-
 /* PREEMPT_RT kernels refuse every registration before they look at it; others, one without numbers. */
 static const char *why_not(int root_fd)
 {
 	_cleanup_close_ int fd = openat(root_fd, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return why_polled;
+		return v1_why_refused(errno);
 	if (write(fd, "-", 1) < 0 && errno == EOPNOTSUPP)
-		return "cgroup v1: this kernel is built for PREEMPT_RT, which has no oom notifier: "
-		       "kills "
-		       "are looked for once a second, ooms without a kill are not seen";
+		return v1_why_refused(errno);
 	return NULL;
 }
 
@@ -230,6 +217,7 @@ static int add_target(struct v1_source *v1, const struct source_target *target, 
 				 .local = target->local,
 				 .gone_all = target->gone_all };
 	n->targets++;
+	v1_watch_removal(v1, n);
 	LL_PREPEND(v1->targets, t);
 	v1_watches_changed(v1);
 	return 0;
@@ -299,7 +287,6 @@ static int begin(struct v1_source *v1, const struct source_target *target)
 }
 
 static void look_everywhere(struct v1_source *v1);
-static void make_notice(struct v1_source *v1);
 
 static int v1_attach(struct source *s, const struct source_target *target)
 {
@@ -326,7 +313,7 @@ static int v1_attach(struct source *s, const struct source_target *target)
 	if (r < 0)
 		v1_prune(v1);
 	keep_spare(v1);
-	make_notice(v1);
+	v1_make_notice(v1);
 	return r;
 }
 
@@ -359,36 +346,6 @@ bool v1_end_targets(struct v1_source *v1, struct v1_node *n)
 	return n->ended = true;
 }
 
-static void make_notice(struct v1_source *v1)
-{
-	static const char *const texts[] = {
-		why_polled,
-		"few descriptors are left (ulimit -n): each look at a cgroup opens its file anew",
-		"too few descriptors (ulimit -n): some cgroups are not registered, and looked at "
-		"once a "
-		"second",
-		"inotify's limit is reached (fs.inotify.max_user_watches): some directories are "
-		"listed "
-		"now and then",
-	};
-	unsigned now = (v1->no_controls ? NOTICE_CONTROLS : 0U) |
-		       (v1->no_events ? NOTICE_EVENTS : 0U) |
-		       (v1->inotify_limited ? NOTICE_INOTIFY : 0U) |
-		       (v1->blind && !v1->no_events ? NOTICE_RIGHTS : 0U);
-	char *end = v1->notice;
-
-	if (now == v1->notices)
-		return;
-	v1->notices = now;
-	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (!(now & 1U << i))
-			continue;
-		if (end > v1->notice)
-			end = stpcpy(end, "; ");
-		end = stpcpy(end, texts[i]);
-	}
-}
-
 static int v1_run(struct source *s, uint64_t now_ns)
 {
 	struct v1_source *v1 = v1_from(s);
@@ -404,7 +361,7 @@ static int v1_run(struct source *s, uint64_t now_ns)
 	v1_kills_end(v1);
 	v1_reap(v1);
 	keep_spare(v1);
-	make_notice(v1);
+	v1_make_notice(v1);
 	return 0;
 }
 
@@ -466,8 +423,8 @@ static int v1_settle(struct source *s, uint64_t now_ns)
 	look_everywhere(v1);
 	keep_spare(v1);
 	if (now_ns < v1->settle_ns + SETTLE_MAX_NS &&
-	    (signals_open(&v1->signals, now_ns) || kill_is_near(v1) ||
-	     v1->reconcile != V1_RECONCILED || v1->news || v1->scans)) {
+	    (signals_open(&v1->signals) || kill_is_near(v1) || v1->reconcile != V1_RECONCILED ||
+	     v1->news || v1->scans)) {
 		v1->settle_next_ns = now_ns + SETTLE_LOOK_NS;
 		return SOURCE_E_AGAIN;
 	}
@@ -501,19 +458,25 @@ static void v1_balance(const struct source *s, struct balance *sum)
 	b.kind[EVENT_KILL].unproven = excess < v1->kills_doubtful ? excess : v1->kills_doubtful;
 	if (b.kind[EVENT_KILL].unproven > 0)
 		b.reasons |= UNPROVEN_V1_GONE;
-	if (excess > 0 && (v1->unseen > 0 || v1->inotify_limited)) {
+	if (v1->ooms_unseen) {
+		b.kind[EVENT_OOM].unproven = UINT64_MAX;
+		b.reasons |= UNPROVEN_V1_UNSEEN;
+	}
+	if (excess > 0 && v1_may_be_unseen(v1)) {
 		b.kind[EVENT_KILL].unproven = excess;
 		b.kind[EVENT_OOM].unproven = UINT64_MAX;
 		b.reasons |= UNPROVEN_V1_UNSEEN;
 	}
 	if (v1->blind) {
 		b.kind[EVENT_OOM].unproven = UINT64_MAX;
-		b.reasons |= v1->no_events ? UNPROVEN_UNREADABLE : UNPROVEN_V1_POLLED;
+		b.reasons |= v1_is_refused(v1) ? UNPROVEN_V1_POLLED : 0U;
+		b.reasons |= v1->no_events ? UNPROVEN_V1_DESCRIPTORS : 0U;
 	}
 	if (v1->unreadable || v1->unread > 0) {
 		b.kind[EVENT_OOM].unproven = UINT64_MAX;
 		b.kind[EVENT_KILL].unproven = UINT64_MAX;
-		b.reasons |= UNPROVEN_UNREADABLE;
+		b.reasons |=
+			v1->short_of_descriptors ? UNPROVEN_V1_DESCRIPTORS : UNPROVEN_UNREADABLE;
 	}
 	balance_add(sum, &b);
 }

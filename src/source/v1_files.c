@@ -4,8 +4,8 @@
  *
  * A registered cgroup costs an eventfd, and by default a second descriptor on memory.oom_control, which
  * makes looking at it cheap and cannot mistake it for another one of the same name. When descriptors
- * run short the second goes first, for all; later no new cgroup is registered, and its line is polled.
- * So kills stay complete, and what is lost is said.
+ * run short the second goes first, for all; as long as there are none, new cgroups are not registered, and
+ * their lines are polled. So kills stay complete, and what is lost is said.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -228,6 +228,9 @@ static int event_control(struct v1_source *v1, int dir_fd, int event_fd, int con
 	char line[32];
 	int len;
 
+	/* The files of a cgroup that is being removed go one after the other, this one before most. */
+	if (fd == -ENOENT)
+		return -ENODEV;
 	if (fd < 0)
 		return fd;
 	len = snprintf(line, sizeof(line), "%d %d", event_fd, control_fd);
@@ -238,8 +241,6 @@ static int make_eventfd(struct v1_source *v1)
 {
 	int fd;
 
-	if (v1->no_events)
-		return -EMFILE;
 	if (!may_hold(v1) && !v1->no_controls)
 		(void)shed(v1);
 	if (!may_hold(v1))
@@ -286,6 +287,7 @@ int v1_register(struct v1_source *v1, struct v1_node *n, int dir_fd)
 	struct v1_control c;
 	struct v1_node *up;
 	int control_fd, r = -EPERM;
+	bool asked;
 
 	control_fd = v1_openat(v1, dir_fd, "memory.oom_control", O_RDONLY);
 	if (control_fd < 0)
@@ -295,10 +297,13 @@ int v1_register(struct v1_source *v1, struct v1_node *n, int dir_fd)
 	n->or_above = up && up->event_fd < 0 && !v1_is_real_root(v1, up);
 	if (!n->parent && !v1_is_real_root(v1, n))
 		n->or_above = true; /* what is above the visible root has limits, too */
-	if (!v1_is_real_root(v1, n) && may_register(v1, n))
+	asked = !v1_is_real_root(v1, n) && may_register(v1, n);
+	if (asked)
 		r = add_event(v1, n, dir_fd, control_fd);
 	if (r < 0 && r != -ENOMEM && read_control(control_fd, &c) == -ENODEV)
 		r = -ENODEV; /* it was not refused: it is gone */
+	if (asked && r < 0 && r != -ENODEV && !v1_may_pass(r) && v1->refused == 0)
+		v1->refused = -r;
 	keep_control(v1, n, control_fd);
 	if (r == -ENODEV || r == -ENOMEM)
 		return r;

@@ -8,6 +8,7 @@
  * kill has been seen, or there was none (who ran into the limit was dying already, or paused).
  * Under contention there are many more ooms than kills.
  */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "base/clock.h"
@@ -136,8 +137,8 @@ void v1_line_seen(struct v1_source *v1, struct v1_node *n, const struct v1_contr
 		return;
 	}
 	if (c->oom_kill < n->kills)
-		v1->unreadable =
-			true; /* the kernel only ever adds: whatever this is, it is no count */
+		/* the kernel only ever adds: whatever this is, it is no count */
+		v1_unreadable(v1, n, NULL, -EBADMSG);
 	if (c->oom_kill <= n->kills)
 		return;
 	n->kills = c->oom_kill;
@@ -154,7 +155,8 @@ void v1_line_unread(struct v1_source *v1, struct v1_node *n, int r)
 	if (v1_may_pass(r) && n->based)
 		v1_set_unread(v1, n, true);
 	else
-		v1->unreadable = true;
+		v1_unreadable(v1, n, NULL, r);
+	v1->short_of_descriptors |= r == -EMFILE || r == -ENFILE;
 }
 
 void v1_lines_later(struct v1_source *v1, struct v1_node *n)

@@ -39,6 +39,7 @@ struct v1_node *v1_node_new(struct v1_source *v1, struct v1_node *parent, const 
 		DL_APPEND(parent->children, n);
 		n->deep = n->covered = parent->deep;
 		n->gone_all = parent->deep && parent->gone_all;
+		n->seen_in = parent->listings;
 	}
 	v1->nodes++;
 	v1_node_update(v1, n);

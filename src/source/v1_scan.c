@@ -24,7 +24,8 @@
 #include "base/fd.h"
 #include "source/v1_source.h"
 
-#define WATCH_MASK (IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ONLYDIR)
+#define REMOVALS (IN_DELETE | IN_ONLYDIR)
+#define ALL_CHANGES (IN_CREATE | IN_MOVED_TO | REMOVALS)
 #define ROUND_BYTES 4096
 #define PAST_BYTES (UINT64_C(1) << 20)
 #define RESCAN_PACE_NS UINT64_C(1000000) /* for each unwatched directory */
@@ -60,20 +61,36 @@ void v1_rescan(struct v1_source *v1, bool all)
 			v1_scan_later(v1, n);
 }
 
-/* Puts the directory behind @dir_fd under inotify. Without room there it is looked at now and then. */
+/*
+ * Puts the directory behind @dir_fd under inotify. Without room there it is looked at now and then. Above
+ * a named one only its removal matters.
+ */
 static void watch_dir(struct v1_source *v1, struct v1_node *n, int dir_fd)
 {
 	char link[64];
 	int wd;
 
-	if (n->wd >= 0 || v1->inotify_fd < 0)
+	if (v1->inotify_fd < 0 || (n->wd >= 0 && (n->all_changes || !n->deep)))
 		return;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir_fd);
-	wd = inotify_add_watch(v1->inotify_fd, link, WATCH_MASK);
+	wd = inotify_add_watch(v1->inotify_fd, link, n->deep ? ALL_CHANGES : REMOVALS);
 	if (wd < 0)
-		v1->inotify_limited |= errno == ENOSPC;
-	else if (v1_node_by_wd(v1, wd) == NULL && v1_node_set_wd(v1, n, wd) < 0)
-		(void)inotify_rm_watch(v1->inotify_fd, wd);
+		v1->inotify_limited |= errno == ENOSPC && n->deep;
+	else if (wd != n->wd && (v1_node_by_wd(v1, wd) || v1_node_set_wd(v1, n, wd) < 0))
+		return; /* another's; or without memory: what it tells means nothing to us */
+	else
+		n->all_changes = n->deep;
+}
+
+void v1_watch_removal(struct v1_source *v1, struct v1_node *n)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!n->parent || n->parent->wd >= 0)
+		return;
+	fd = v1_node_open(v1, n->parent, O_RDONLY);
+	if (fd >= 0)
+		watch_dir(v1, n->parent, fd);
 }
 
 /*
@@ -146,6 +163,11 @@ void v1_unseen(struct v1_source *v1)
 	v1->others = true;
 }
 
+bool v1_may_be_unseen(const struct v1_source *v1)
+{
+	return v1->unseen > 0 || v1->inotify_limited;
+}
+
 /* A child called @name was seen in @parent, whose directory is @parent_fd. */
 static int found(struct v1_source *v1, struct v1_node *parent, int parent_fd, const char *name)
 {
@@ -161,7 +183,7 @@ static int found(struct v1_source *v1, struct v1_node *parent, int parent_fd, co
 		return 0;
 	}
 	if (r < 0 && !v1_may_pass(r)) {
-		v1->unreadable = true;
+		v1_unreadable(v1, parent, name, r);
 		return 0;
 	}
 	return r;
@@ -231,13 +253,18 @@ static int find_parent(struct v1_source *v1, struct v1_node *n)
 	return r > 0 ? v1_node_open(v1, n->parent, O_RDONLY) : r < 0 ? r : -ENODEV;
 }
 
+/*
+ * One listing answers for all that were in it: who was not shown was gone by then and does not come back. So
+ * a thousand siblings that are removed do not mean a thousand listings.
+ */
 int v1_find_renamed(struct v1_source *v1, struct v1_node *n)
 {
 	struct dirent *d;
 	int fd, r = 0;
+	uint64_t now;
 	DIR *dir;
 
-	if (!n->parent)
+	if (!n->parent || n->seen_in < n->parent->listings)
 		return 0;
 	fd = find_parent(v1, n);
 	if (fd < 0)
@@ -247,10 +274,21 @@ int v1_find_renamed(struct v1_source *v1, struct v1_node *n)
 		fd_close(fd);
 		return -ENOMEM;
 	}
-	while (r == 0 && (d = next_entry(dir, &r)))
-		r = d->d_ino != n->id ? 0 : v1_node_rename(v1, n, d->d_name) < 0 ? -ENOMEM : 1;
+	now = n->parent->listings + 1;
+	while (r == 0 && (d = next_entry(dir, &r))) {
+		struct v1_node *known = v1_node_by_id(v1, d->d_ino);
+
+		if (!known || known->parent != n->parent)
+			continue;
+		known->seen_in = now;
+		if (known == n)
+			r = v1_node_rename(v1, n, d->d_name);
+	}
 	closedir(dir);
-	return r;
+	if (r < 0)
+		return r;
+	n->parent->listings = now;
+	return n->seen_in == now;
 }
 
 static void verify(struct v1_source *v1, struct v1_node *n)
@@ -373,6 +411,16 @@ static void overflowed(struct v1_source *v1)
 			ignored(v1, n); /* that may be among what was lost */
 }
 
+static bool has_child(const struct v1_node *n, const char *name)
+{
+	const struct v1_node *c;
+
+	DL_FOREACH (n->children, c)
+		if (strcmp(c->name, name) == 0)
+			return true;
+	return false;
+}
+
 static void take_change(struct v1_source *v1, const struct inotify_event *ev)
 {
 	struct v1_node *n;
@@ -386,11 +434,11 @@ static void take_change(struct v1_source *v1, const struct inotify_event *ev)
 		return;
 	if (ev->mask & IN_IGNORED)
 		ignored(v1, n);
-	else if (!(ev->mask & IN_ISDIR) || !n->deep)
+	else if (!(ev->mask & IN_ISDIR))
 		return;
-	else if (ev->mask & IN_DELETE)
+	else if ((ev->mask & IN_DELETE) && (n->deep || has_child(n, ev->name)))
 		v1_verify_later(v1, n);
-	else
+	else if (!(ev->mask & IN_DELETE) && n->deep)
 		appeared(v1, n, ev->name);
 }
 

@@ -12,6 +12,7 @@
  *   v1_vmstat.c   the host's own count of kills, which proves that none is missing
  *   v1_kmsg.c     kernel messages as a hint to look
  *   v1_tell.c     events
+ *   v1_notice.c   what it is short of, in words
  *   v1_parse.c    texts of the kernel
  *
  * A node is freed in run(), settle(), detach() or close() only: epoll may still hold a pointer to it
@@ -79,6 +80,7 @@ struct v1_node {
 	bool or_above;    /* the parent is not registered: its signals may be of any limit above */
 	bool polled;      /* covered and not registered */
 	bool unwatched;   /* deep and not under inotify */
+	bool all_changes; /* under inotify for more than removals */
 	bool based;       /* `kills` is what was there when the watch began, or later */
 	bool unread;      /* its line could not be read last time */
 	bool keep;        /* at or above a named one; while v1_prune() runs */
@@ -93,6 +95,8 @@ struct v1_node {
 	bool gone_new;
 	bool paused_new;
 
+	uint64_t listings; /* how often its directory was read for the names of all */
+	uint64_t seen_in;  /* the last of the parent's that showed it */
 	unsigned based_at; /* in which attach() `kills` became the base */
 	uint64_t kills;    /* the line as last read */
 	uint64_t ooms_new; /* not told yet */
@@ -161,7 +165,7 @@ struct v1_source {
 	unsigned descriptors_max;
 	bool watches_ended; /* in this round */
 	bool no_controls;   /* short of descriptors: control files are not held open */
-	bool no_events;     /* shorter still: new cgroups are not registered */
+	bool no_events;     /* shorter still: some cgroups were not registered */
 	int spare_fd[2];    /* given up for a moment to open something after all */
 
 	int inotify_fd;
@@ -193,10 +197,15 @@ struct v1_source {
 	uint64_t ooms_doubtful;  /* of cgroups that are no longer known */
 	uint64_t kills_doubtful; /* ooms whose kill may have been in a cgroup that is gone */
 	uint64_t unseen;         /* places where cgroups may have come and gone unregistered */
-	bool blind;              /* some cgroups were polled at some time */
-	size_t unread;           /* lines that could not be read last time */
-	bool unreadable;         /* some lines could not be read */
-	char notice[512];
+	bool ooms_unseen; /* a kill was found that may have been in one of these: so was its oom */
+	bool blind;       /* some cgroups were polled at some time */
+	size_t unread;    /* lines that could not be read last time */
+	bool unreadable;  /* some lines could not be read */
+	bool short_of_descriptors; /* for that */
+	int refused; /* why the kernel registered nothing, an errno; 0: it did, or was not asked */
+	int unread_error;    /* why the first could not be read, an errno */
+	char unread_at[256]; /* and which, cut short */
+	char notice[1024];
 };
 
 static inline struct v1_source *v1_from(struct source *s)
@@ -280,6 +289,8 @@ void v1_scan_later(struct v1_source *v1, struct v1_node *n);
 void v1_verify_later(struct v1_source *v1, struct v1_node *n);
 /* Every directory that has no inotify watch; with @all every one. */
 void v1_rescan(struct v1_source *v1, bool all);
+/* Learns of @n's removal when it is removed, and not by the signal of that, some time later. */
+void v1_watch_removal(struct v1_source *v1, struct v1_node *n);
 /* Something goes on: a good time to look at directories that are not under inotify. */
 void v1_scan_hint(struct v1_source *v1);
 /* Lists up to @max directories. Returns 0 or, while a watch begins, what kept it from being complete. */
@@ -288,6 +299,8 @@ int v1_scan_run(struct v1_source *v1, size_t max);
 void v1_scan_drain(struct v1_source *v1);
 /* A cgroup came and went before it could be registered, or may have. */
 void v1_unseen(struct v1_source *v1);
+/* Whether a kill that no line shows may have been in such a cgroup. */
+bool v1_may_be_unseen(const struct v1_source *v1);
 /*
  * Looks for @n, which is not where it was. Returns 1 if it is there under another name, which it then has,
  * 0 if it is gone, or a negated errno: not known.
@@ -360,6 +373,16 @@ void v1_forget_suspects(struct v1_source *v1);
 
 void v1_kmsg_open(struct v1_source *v1);
 void v1_kmsg_close(struct v1_source *v1);
+
+/* v1_notice.c */
+
+/* Why nothing can be registered, for the errno of the attempt. */
+const char *v1_why_refused(int error);
+/* Whether some cgroups are polled for another reason than descriptors. */
+bool v1_is_refused(const struct v1_source *v1);
+/* @n, or its child called @child, could not be read, for @r: what it counts will never be known. */
+void v1_unreadable(struct v1_source *v1, const struct v1_node *n, const char *child, int r);
+void v1_make_notice(struct v1_source *v1);
 
 /* v1_tell.c */
 

@@ -176,14 +176,9 @@ static bool is_complete(struct v1_source *v1, struct v1_node *top)
 	bool complete = true;
 
 	for (struct v1_node *n = top; n; n = v1_node_next(top, n)) {
-		uint64_t at;
-
 		if (n != top)
 			v1_below_gone(v1, n);
-		at = signals_complete_ns(&n->sig);
-		if (at > v1->now_ns && at < v1->tell_ns)
-			v1->tell_ns = at;
-		complete &= n->dead && at <= v1->now_ns && (n == top || told(n));
+		complete &= n->dead && signals_complete(&n->sig) && (n == top || told(n));
 	}
 	return complete;
 }

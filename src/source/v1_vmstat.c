@@ -96,6 +96,8 @@ static void conclude(struct v1_source *v1)
 	if (!v1->whole_host)
 		return;
 	if (counted > v1->kills_seen) {
+		/* In one that was registered, or in one that came and went: then its oom is lost. */
+		v1->ooms_unseen |= v1_may_be_unseen(v1);
 		v1->host_kills_new += counted - v1->kills_seen;
 		v1->counted[EVENT_KILL] += counted - v1->kills_seen;
 		v1->kills_seen = counted;
@@ -123,6 +125,7 @@ void v1_vmstat_run(struct v1_source *v1, bool now)
 	case V1_WAITING:
 		if (v1->now_ns < v1->reconcile_ns)
 			break;
+		v1_scan_drain(v1); /* what was there for a kill in v0 has been announced by now */
 		v1_lines_all(v1);
 		v1->reconcile = V1_SWEEPING;
 		break;

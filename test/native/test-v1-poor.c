@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -154,6 +155,54 @@ static void no_right_to_look(void **state)
 	cgroup_at_close(&at);
 }
 
+/* A cgroup below the watched one that may not even be entered: said at once, with its name and why. */
+static void no_right_to_enter(void **state)
+{
+	const char *notice;
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "a", BOX_LIMIT);
+	box_make(&box, "b", BOX_LIMIT);
+	assert_int_equal(chmod(box_path(&box, "a", ""), 0700), 0);
+	assert_int_equal(seteuid(NOBODY), 0);
+	rig_open(&r, &box);
+	rig_watch(&r, "", false, false);
+	notice = r.source->ops->notice(r.source);
+	assert_non_null(notice);
+	assert_non_null(strstr(notice, box_name(&box, "a")));
+	assert_non_null(strstr(notice, strerror(EACCES)));
+	assert_true(balance_of(&r).reasons & UNPROVEN_UNREADABLE);
+	rig_close(&r);
+	assert_int_equal(seteuid(0), 0);
+}
+
+/* Mounted read-only, as containers have it: that is the reason, and not the rights of who asks. */
+static void mounted_read_only(void **state)
+{
+	_cleanup_close_ int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	struct source_probe probe;
+	struct box ro = box;
+	struct rig r;
+
+	(void)state;
+	box_make(&box, "a", BOX_LIMIT);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(NULL, box.host.v1.where, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0) {
+		print_message("skipped: no mount namespace here: %s\n", strerror(errno));
+		skip();
+	}
+	assert_int_equal(cgroup_host_open(&ro.host, "/proc"), 0);
+	assert_int_equal(source_v1_eventfd.probe(&ro.host, &probe), 0);
+	assert_true(probe.usable && strstr(probe.why, "read-only"));
+	rig_open(&r, &ro);
+	rig_watch(&r, "a", false, false);
+	assert_non_null(strstr(r.source->ops->notice(r.source), "read-only"));
+	rig_close(&r);
+	cgroup_host_close(&ro.host);
+	assert_int_equal(setns(ns, CLONE_NEWNS), 0);
+}
+
 /* A watch of what was removed meanwhile. */
 static void gone_before_it_is_watched(void **state)
 {
@@ -294,7 +343,16 @@ static void too_few_descriptors(void **state)
 	assert_true(rig_count(&r, EVENT_OOM, NULL) < ooms);
 	rig_balanced(&r, EVENT_KILL);
 	assert_true(balance_of(&r).kind[EVENT_OOM].unproven == UINT64_MAX);
-	assert_true(balance_of(&r).reasons & UNPROVEN_UNREADABLE);
+	assert_true(balance_of(&r).reasons == UNPROVEN_V1_DESCRIPTORS);
+	/* Some become free: what comes then is registered. */
+	box_clear_all(&box);
+	while (r.source->ops->deadline(r.source) != UINT64_MAX)
+		rig_round(&r, 1000);
+	box_make(&box, "after", BOX_LIMIT);
+	rig_catch_up(&r);
+	ooms = box_oom_heard(&box, "after", "after");
+	rig_until(&r, EVENT_OOM, "after", ooms);
+	assert_true(balance_of(&r).kind[EVENT_OOM].unproven == UINT64_MAX);
 	rig_close(&r);
 	limit_descriptors(old);
 }
@@ -420,6 +478,8 @@ int main(void)
 		cmocka_unit_test_teardown(as_nobody_who_may_only_read, clear_box),
 		cmocka_unit_test_teardown(gone_as_nobody, clear_box),
 		cmocka_unit_test_teardown(no_right_to_look, clear_box),
+		cmocka_unit_test_teardown(no_right_to_enter, clear_box),
+		cmocka_unit_test_teardown(mounted_read_only, clear_box),
 		cmocka_unit_test_teardown(gone_before_it_is_watched, clear_box),
 		cmocka_unit_test_teardown(few_descriptors, clear_box),
 		cmocka_unit_test_teardown(replaced_with_few_descriptors, clear_box),

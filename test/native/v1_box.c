@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +195,14 @@ uint64_t box_heard(int fd)
 	uint64_t n;
 
 	return read(fd, &n, sizeof(n)) == (ssize_t)sizeof(n) ? n : 0;
+}
+
+void box_wait_heard(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, PATIENCE_NS / NSEC_PER_MSEC), 1);
+	fd_close(fd);
 }
 
 pid_t hog_start(const struct box *b, const char *path, size_t bytes)

@@ -48,6 +48,8 @@ uint64_t box_id(const struct box *b, const char *path);
 int box_listen(const struct box *b, const char *path);
 /* How often it was signalled since the last call. */
 uint64_t box_heard(int fd);
+/* Waits until it is signalled, and closes it. */
+void box_wait_heard(int fd);
 
 /* A process in the cgroup @path that touches @bytes. Returns its pid. */
 pid_t hog_start(const struct box *b, const char *path, size_t bytes);

@@ -84,6 +84,60 @@ static void removed_with_what_was_never_seen(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
+/* A kill that only the host has counted, and a cgroup that nobody saw: its oom is lost, and that is said. */
+static void the_host_counts_what_was_never_seen(void **state)
+{
+	struct balance b;
+	struct fake f;
+
+	(void)state;
+	for (int unseen = 0; unseen < 2; unseen++) {
+		setup(&f);
+		make_listening(&f, "/a");
+		start(&f);
+		watch(&f, "/");
+		if (unseen) {
+			make_listening(&f, "/a/x");
+			remove_cgroup(&f, "/a/x");
+		}
+		set_vmstat(&f, 101);
+		settle(&f);
+		expect(&f, EVENT_KILL, "/", 1);
+		b = balance_of(&f);
+		assert_int_equal(balance_judge(&b, EVENT_MASK(EVENT_KILL)), BALANCE_BALANCED);
+		assert_int_equal(b.reasons, unseen ? UNPROVEN_V1_UNSEEN : 0);
+		assert_true(b.kind[EVENT_OOM].unproven == (unseen ? UINT64_MAX : 0));
+		teardown(&f);
+	}
+}
+
+/*
+ * A removed cgroup loses its files one after the other, and there is a moment at which it can still be read
+ * but not be registered any more: that is no want of rights.
+ */
+static void removed_while_it_is_registered(void **state)
+{
+	char path[256];
+	struct fake f;
+
+	(void)state;
+	setup(&f);
+	make_listening(&f, "/a");
+	start(&f);
+	watch(&f, "/a");
+	make_listening(&f, "/a/x");
+	snprintf(path, sizeof(path), "%s/cg/a/x/cgroup.event_control", f.top);
+	assert_int_equal(unlink(path), 0);
+	wait_long(&f);
+	settle(&f);
+	assert_null(f.source->ops->notice(f.source));
+	assert_int_equal(balance_of(&f).reasons, 0);
+	set_vmstat(&f, 101);
+	settle(&f);
+	assert_int_equal(balance_of(&f).reasons, UNPROVEN_V1_UNSEEN);
+	teardown(&f);
+}
+
 /* Under oom for longer than a delivery takes, as 5.10 shows it now and then: nobody waits. */
 static void under_oom_is_no_pause(void **state)
 {
@@ -206,6 +260,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_above_are_renamed),
 		cmocka_unit_test(removed_with_what_was_never_seen),
+		cmocka_unit_test(the_host_counts_what_was_never_seen),
+		cmocka_unit_test(removed_while_it_is_registered),
 		cmocka_unit_test(under_oom_is_no_pause),
 		cmocka_unit_test(a_kill_does_not_hurry_later_ooms),
 		cmocka_unit_test(the_top_goes_last),

@@ -5,6 +5,8 @@
  */
 #include "v1_fake.h"
 
+#include <sys/inotify.h>
+
 #define ODD "a b\t\n\"'\\\033[31m\xff\xfe"
 
 static void kills_are_polled(void **state)
@@ -339,6 +341,66 @@ static void the_host_counts_what_is_gone(void **state)
 	teardown(&f);
 }
 
+/* How often the directory behind the inotify descriptor @fd was opened to be listed. */
+static unsigned listed(int fd)
+{
+	_Alignas(struct inotify_event) char buf[16384];
+	unsigned times = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *ev = (const struct inotify_event *)(buf + at);
+
+			times += (ev->mask & IN_OPEN) && ev->len == 0;
+			at += (ssize_t)(sizeof(*ev) + ev->len);
+		}
+	return times;
+}
+
+/* Each is looked for under another name, as no file of it is held open: one listing is enough for all. */
+static void many_go_at_once(void **state)
+{
+	enum { MANY = 100 };
+	struct rlimit old = keep_no_files_open(0);
+	_cleanup_close_ int in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char path[128], to[128];
+	struct fake f;
+
+	(void)state;
+	setup(&f);
+	f.gone_all = true;
+	make(&f, "/a");
+	for (int i = 0; i < MANY; i++) {
+		snprintf(path, sizeof(path), "/a/%d", i);
+		make(&f, path);
+	}
+	start(&f);
+	watch(&f, "/a");
+	snprintf(path, sizeof(path), "%s/cg/a", f.top);
+	assert_true(inotify_add_watch(in, path, IN_OPEN | IN_CLOSE) >= 0);
+	for (int i = 1; i < MANY; i++) {
+		snprintf(path, sizeof(path), "/a/%d", i);
+		remove_cgroup(&f, path);
+	}
+	snprintf(path, sizeof(path), "%s/cg/a/0", f.top);
+	snprintf(to, sizeof(to), "%s/cg/a/new", f.top);
+	assert_int_equal(rename(path, to), 0);
+	wait_long(&f);
+	settle(&f);
+	for (int i = 1; i < MANY; i++) {
+		_cleanup_event_ struct event *e = NULL;
+
+		assert_int_equal(engine_next(f.engine, &e), 1);
+		assert_int_equal(e->kind, EVENT_GONE);
+		assert_string_not_equal(e->cgroup, "/a/new");
+	}
+	expect_nothing(&f);
+	assert_in_range(listed(in), 1, 5);
+	teardown(&f);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 static void errors(void **state)
 {
 	struct cgroup_at at = { .hierarchy = HIERARCHY_V2, .fd = -1 };
@@ -477,6 +539,7 @@ int main(void)
 		cmocka_unit_test(odd_and_long_names),
 		cmocka_unit_test(a_line_that_is_none),
 		cmocka_unit_test(the_host_counts_what_is_gone),
+		cmocka_unit_test(many_go_at_once),
 		cmocka_unit_test(errors),
 		cmocka_unit_test(no_memory_to_begin_with),
 		cmocka_unit_test(no_memory_later),

@@ -4,7 +4,7 @@
  * A v1 hierarchy of plain directories, and the v1 source on it
  *
  *   T/cg/…/memory.oom_control     with the lines of the kernel's
- *   T/cg/…/cgroup.event_control   if the test makes it: takes the registration, and the test signals
+ *   T/cg/…/cgroup.event_control   takes the registration, and the test signals; or cannot be opened
  *   T/proc/vmstat                 the host's own count of kills
  *
  * Time is what the test says it is.
@@ -79,6 +79,8 @@ static inline void make(struct fake *f, const char *cg)
 	snprintf(path, sizeof(path), "%s/cg%s", f->top, cg);
 	assert_int_equal(mkdir(path, 0755), 0);
 	set_line(f, cg, 0);
+	strcat(path, "/cgroup.event_control");
+	assert_int_equal(symlink("cgroup.event_control", path), 0);
 }
 
 /* One that can be registered. */
@@ -88,6 +90,7 @@ static inline void make_listening(struct fake *f, const char *cg)
 
 	make(f, cg);
 	snprintf(path, sizeof(path), "%s/cg%s/cgroup.event_control", f->top, cg);
+	assert_int_equal(unlink(path), 0);
 	write_text(path, "");
 }
 
