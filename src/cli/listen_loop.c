@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -253,7 +252,7 @@ static int begin(void *userdata)
 	if (r < 0)
 		return r;
 	say("%s", l->args->ready);
-	(void)sd_notify(false, "READY=1");
+	notify_send(&l->loop.notify, l->loop.event, "READY=1");
 	return advance(l); /* what came while it was registered */
 }
 
@@ -266,7 +265,7 @@ int listen_loop_run(const struct listen_loop_args *args)
 		.on_signal = on_signal,
 		.begin = begin,
 	};
-	struct listening l = { .args = args };
+	struct listening l = { .args = args, .loop = LOOP_NULL };
 	int r = output_open(&l.output, STDOUT_FILENO, OUTPUT_MAX);
 
 	if (r < 0) {

@@ -88,5 +88,6 @@ void loop_close(struct loop *l)
 {
 	l->input = sd_event_source_disable_unref(l->input);
 	l->output = sd_event_source_disable_unref(l->output);
+	notify_close(&l->notify);
 	l->event = sd_event_unref(l->event);
 }

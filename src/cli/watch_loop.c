@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/fd.h"
 #include "cli/loop.h"
@@ -145,7 +144,7 @@ static int begin_end(struct watching *w)
 	if (w->settling)
 		return 0;
 	w->settling = w->settle_due = true;
-	(void)sd_notify(false, "STOPPING=1");
+	notify_send(&w->loop.notify, w->loop.event, "STOPPING=1");
 	return arm_deadline(w, WATCH_SETTLE_NS);
 }
 
@@ -263,7 +262,7 @@ static int begin(void *userdata)
 	say_notice(w);
 	if (w->args->ready)
 		say("watching %s, ready", w->args->ready);
-	(void)sd_notify(false, "READY=1");
+	notify_send(&w->loop.notify, w->loop.event, "READY=1");
 	return advance(w); /* what came while the watches began */
 }
 
@@ -276,7 +275,7 @@ int watch_loop_run(const struct watch_loop_args *args, struct watch_loop_result 
 		.on_signal = on_signal,
 		.begin = begin,
 	};
-	struct watching w = { .args = args };
+	struct watching w = { .args = args, .loop = LOOP_NULL };
 	int r = loop_run(&w.loop, &(struct loop_spec){ .calls = &calls,
 						       .userdata = &w,
 						       .input_fd = monitor_get_fd(args->monitor),

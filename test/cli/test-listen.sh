@@ -169,6 +169,8 @@ OOMNOTIFY=$real
 
 "$NOTIFIED" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
 ok 'READY=1' has out READY=1
+timeout -k 5 "$LIMIT" "$NOTIFIED" --full "$OOMNOTIFY" listen "$base/m" --timeout=1ms >out 2>err
+ok 'a notify socket that is full: --timeout' [ $? -eq 1 ]
 
 run listen "$base/m" --eventfd=7
 ok '--eventfd that is closed' refused 2 'descriptor 7 is not open'

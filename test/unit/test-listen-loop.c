@@ -195,7 +195,7 @@ static int run_failing(uint64_t input, uint64_t timeout_ns, int (*first)(void *u
 					  .on_timeout = fail_timeout,
 					  .on_signal = fail_signal,
 					  .begin = first };
-	struct loop l = { 0 };
+	struct loop l = LOOP_NULL;
 	int r = loop_run(&l, &(struct loop_spec){ .calls = &calls,
 						  .input_fd = eventfd((unsigned)input, EFD_CLOEXEC),
 						  .output_fd = STDOUT_FILENO,
