@@ -166,8 +166,11 @@ static void note_rest(struct doctor_report *r)
 	     "victims are not named: that takes BPF, which this version does not have");
 	if (m && !m->real_root)
 		note(r, DOCTOR_LIMIT, "part",
-		     "a part of the hierarchy is seen here: OOMs at limits above it are not told, "
-		     "only the kills");
+		     f->memory == HIERARCHY_V1
+			     ? "a part of the hierarchy is seen here: OOMs at limits above it are "
+			       "told as those of its root, 'limit here or above'"
+			     : "a part of the hierarchy is seen here: OOMs at limits above it are "
+			       "not told, only the kills");
 	if (f->panic_on_oom == 1)
 		note(r, DOCTOR_LIMIT, "panic_on_oom",
 		     "vm.panic_on_oom is 1: when the host itself runs out of memory it stops, and "

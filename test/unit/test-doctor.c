@@ -179,6 +179,25 @@ static void on_v1(void **state)
 	machine_done(&m);
 }
 
+/* v1 signals an oom at a limit above to all below it, whatever they can see; v2 does not count it here. */
+static void below_limits_that_are_not_seen(void **state)
+{
+	struct machine v1 = machine(HIERARCHY_V1), v2 = machine(HIERARCHY_V2);
+	struct doctor_report r;
+
+	(void)state;
+	v1_why = NULL;
+	v1.host.v1.real_root = v2.host.v2.real_root = false;
+	report(&v1, &r);
+	assert_string_equal(r.notes[r.notes_n - 1].id, "part");
+	assert_non_null(strstr(r.notes[r.notes_n - 1].text, "'limit here or above'"));
+	report(&v2, &r);
+	assert_string_equal(r.notes[r.notes_n - 1].id, "part");
+	assert_non_null(strstr(r.notes[r.notes_n - 1].text, "not told, only the kills"));
+	machine_done(&v1);
+	machine_done(&v2);
+}
+
 static void without_the_controller(void **state)
 {
 	static const struct {
@@ -417,6 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(on_v2),
 		cmocka_unit_test(on_v1),
+		cmocka_unit_test(below_limits_that_are_not_seen),
 		cmocka_unit_test(without_the_controller),
 		cmocka_unit_test(json),
 		cmocka_unit_test(json_without_cgroups),
