@@ -42,6 +42,9 @@ static struct doctor_source probe(const struct doctor_report *r, const char *nam
 			p = (struct source_probe){ .why = "could not be tried" };
 		s.usable = p.usable;
 		s.why = p.why;
+		/* Then nothing can be opened, and what that seems to mean is not so. */
+		if (p.usable && p.why && r->facts->descriptors == FACT_NO)
+			s.why = "too few descriptors are left to try it";
 	}
 	return s;
 }
@@ -207,6 +210,11 @@ void doctor_report_make(struct doctor_report *ret, const struct cgroup_host *hos
 		note(&r, DOCTOR_PROBLEM, "no_source",
 		     counting->why == not_built ? "this version cannot watch cgroup v1"
 						: counting->why);
+	} else if (facts->descriptors == FACT_NO) {
+		note(&r, DOCTOR_PROBLEM, "few_descriptors",
+		     "too few descriptors can be had: raise the limit of open files (ulimit -n), "
+		     "to "
+		     "one for each cgroup and 64 more");
 	} else if (facts->counters_readable == FACT_NO) {
 		note(&r, DOCTOR_PROBLEM, "unreadable",
 		     "the memory counters may not be read: run as root, or as the user who owns "

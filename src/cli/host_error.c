@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/errno_text.h"
 #include "cli/say.h"
 #include "cli/status.h"
 
@@ -77,22 +78,16 @@ static void say_name(const struct cgroup_host *host, const char *name, int r)
 	}
 }
 
-/* What is wrong and what to do about it, by errno value: those that the calls document. */
+/* What is wrong with a cgroup and what to do about it, by errno value: those that the calls document. */
 static const struct {
 	int error;
 	const char *text;
 } errors[] = {
-	{ EMFILE, "too many open files: raise the limit of open files (ulimit -n) or "
-		  "fs.inotify.max_user_instances" },
-	{ ENFILE, "the host has too many open files: raise fs.file-max" },
-	{ ENOSPC, "no inotify watch is left: raise fs.inotify.max_user_watches" },
 	{ EACCES, "no permission to read its memory counters: run as root, or as the user who owns "
 		  "it" },
 	{ EPERM, "no permission to read its memory counters: run as root, or as the user who owns "
 		 "it" },
 	{ ENODEV, "the cgroup was removed while its watch began: look which ones are there now" },
-	{ ENOMEM, "out of memory: free some, or raise the limit of the cgroup that oomnotify runs "
-		  "in" },
 	{ EINVAL, "a root cgroup has no limit and no counters of its own: name one below it" },
 	{ EBADMSG, "its memory counters are not as this version knows them: please report this, "
 		   "with what 'oomnotify doctor' prints" },
@@ -113,7 +108,7 @@ static void say_errno(const char *name, int error)
 			return;
 		}
 	}
-	say("%s: %s", name, strerror(error));
+	say("%s: %s", name, errno_text(error));
 }
 
 int host_error_say(const struct cgroup_host *host, const char *name, int r)

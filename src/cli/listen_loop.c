@@ -5,13 +5,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "cli/errno_text.h"
 #include "cli/loop.h"
 #include "cli/say.h"
 #include "cli/status.h"
@@ -49,7 +49,7 @@ static int quit(struct listening *l, int status)
 
 static int fail(struct listening *l, const char *what, int r)
 {
-	say("%s: %s", what, strerror(-r));
+	say("%s: %s", what, errno_text(-r));
 	return quit(l, STATUS_FAILURE);
 }
 

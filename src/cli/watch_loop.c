@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "base/fd.h"
+#include "cli/errno_text.h"
 #include "cli/loop.h"
 #include "cli/say.h"
 #include "cli/status.h"
@@ -111,7 +112,7 @@ static int pump(struct watching *w)
 	do {
 		r = take_events(w);
 		if (r < 0) {
-			say("cannot go on: %s", strerror(-r));
+			say("cannot go on: %s", errno_text(-r));
 			return r;
 		}
 		r = flush(w);
@@ -154,7 +155,7 @@ static void settle(struct watching *w)
 
 	w->settle_due = false;
 	if (r < 0) {
-		say("the counters cannot be read a last time: %s", strerror(-r));
+		say("the counters cannot be read a last time: %s", errno_text(-r));
 		w->unsettled = "the counters could not be read a last time";
 	}
 	w->settled = r == 0;
@@ -194,7 +195,7 @@ static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *us
 	(void)fd;
 	(void)events;
 	if (r < 0) {
-		say("cannot go on reading the counters: %s", strerror(-r));
+		say("cannot go on reading the counters: %s", errno_text(-r));
 		return fail(w);
 	}
 	w->settle_due = w->settling;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -108,7 +109,18 @@ static enum fact may_open(int dirfd, const char *path, int flags)
 {
 	_cleanup_close_ int fd = openat(dirfd, path, flags | O_CLOEXEC | O_NONBLOCK);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+		return FACT_UNKNOWN;
 	return fact_of(fd >= 0);
+}
+
+static enum fact may_have_descriptors(unsigned n)
+{
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd < 0)
+		return FACT_NO;
+	return n > 1 ? may_have_descriptors(n - 1) : FACT_YES;
 }
 
 static int64_t limit_of(rlim_t v)
@@ -121,6 +133,7 @@ static void look_at_limits(struct look *l, struct facts *f)
 	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	struct rlimit rl;
 
+	f->descriptors = may_have_descriptors(FACTS_DESCRIPTORS);
 	f->inotify = fact_of(fd >= 0);
 	f->inotify_watches = read_number(l, l->proc_fd, "sys/fs/inotify/max_user_watches");
 	f->inotify_instances = read_number(l, l->proc_fd, "sys/fs/inotify/max_user_instances");
@@ -310,6 +323,7 @@ int facts_gather(struct facts *ret, const struct cgroup_host *host, const char *
 		.kmsg_readable = FACT_UNKNOWN,
 		.vmstat_oom_kill = FACT_UNKNOWN,
 		.inotify = FACT_UNKNOWN,
+		.descriptors = FACT_UNKNOWN,
 		.nofile_soft = FACT_NUMBER_UNKNOWN,
 		.nofile_hard = FACT_NUMBER_UNKNOWN,
 		.swap_total_bytes = FACT_NUMBER_UNKNOWN,

@@ -18,6 +18,9 @@ enum fact {
 	FACT_YES = 1,
 };
 
+/* A watch of the whole host holds so many beside the host's mounts, or cannot begin. */
+#define FACTS_DESCRIPTORS 12
+
 #define FACT_NUMBER_UNKNOWN INT64_C(-1)
 #define FACT_NUMBER_UNLIMITED INT64_MAX
 
@@ -60,6 +63,7 @@ struct facts {
 	enum fact kmsg_readable;
 	enum fact vmstat_oom_kill; /* /proc/vmstat counts the host's kills */
 	enum fact inotify;         /* an instance can be had */
+	enum fact descriptors;     /* FACTS_DESCRIPTORS more can be had */
 
 	int64_t inotify_watches; /* fs.inotify.max_user_watches */
 	int64_t inotify_instances;

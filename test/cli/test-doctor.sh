@@ -73,4 +73,22 @@ if unshare -C true 2>/dev/null; then
 else
 	skip 'in a cgroup namespace' 'no namespace can be made here'
 fi
+# Where the limit of open files is too low for `watch`, the doctor says that and blames no file.
+promised=
+blamed=
+for n in 5 8 11 14 16 17 18 20 24 32; do
+	prlimit --nofile="$n:$n" timeout -k 5 "$LIMIT" "$OOMNOTIFY" doctor >out 2>err
+	doctor=$?
+	if [ "$text_status" -eq 0 ] && grep -q 'not writable\|not readable' out; then
+		grep -q 'not writable\|not readable' out.text || blamed="$blamed $n"
+	fi
+	prlimit --nofile="$n:$n" timeout -k 5 "$LIMIT" "$OOMNOTIFY" watch --timeout=0 >watch.out 2>watch.err
+	if ! grep -q ready watch.err; then
+		[ "$doctor" -ne 0 ] || promised="$promised $n"
+		grep -q 'raise the limit of open files' watch.err || blamed="$blamed watch:$n"
+	fi
+done
+ok 'few descriptors: watch works where the doctor says so' [ -z "$promised" ]
+ok 'few descriptors: no file is blamed' [ -z "$blamed" ]
+[ "$text_status" -ne 0 ] || ok 'enough descriptors' [ "$doctor" -eq 0 ]
 done_testing

@@ -65,6 +65,7 @@ static struct machine machine(enum hierarchy h)
 			   .kmsg_readable = FACT_YES,
 			   .vmstat_oom_kill = FACT_YES,
 			   .inotify = FACT_YES,
+			   .descriptors = FACT_YES,
 			   .inotify_watches = 8200,
 			   .inotify_instances = 128,
 			   .inotify_queue = 16384,
@@ -165,6 +166,7 @@ static void on_v2(void **state)
 static void on_v1(void **state)
 {
 	struct machine m = machine(HIERARCHY_V1);
+	struct doctor_report r;
 
 	(void)state;
 	v1_why = NULL;
@@ -174,6 +176,11 @@ static void on_v1(void **state)
 	m.facts.kmsg_readable = FACT_NO;
 	v1_why = "polled";
 	check(&m, "v1_eventfd vmstat works: polled use_hierarchy v1_removed victims_unnamed");
+	m.facts.descriptors = FACT_NO;
+	m.facts.counters_readable = FACT_UNKNOWN;
+	check(&m, "v1_eventfd vmstat fails: few_descriptors");
+	report(&m, &r);
+	assert_string_equal(r.sources[1].why, "too few descriptors are left to try it");
 	m.built_n = 1; /* without its source */
 	check(&m, "vmstat fails: no_source");
 	machine_done(&m);

@@ -230,8 +230,9 @@ static void a_handler_that_fails_ends_the_loop(void **state)
 		struct outcome o = in_child(rows[i]);
 
 		assert_int_equal(o.status, STATUS_FAILURE);
-		assert_string_equal(o.err, "oomnotify: the event loop failed: Cannot allocate "
-					   "memory\n");
+		assert_string_equal(o.err, "oomnotify: the event loop failed: out of memory: free "
+					   "some, or raise the limit of the cgroup that oomnotify "
+					   "runs in\n");
 	}
 }
 
