@@ -111,6 +111,11 @@ static int say_add(const struct cgroup_at *at, int r)
 		say("no permission to register on %s: since Linux 6.18 only root may write to "
 		    "cgroup.event_control: run as root, or use 'oomnotify watch'",
 		    host_error_show(at->path).text);
+	else if (v1 && r == -EROFS)
+		say("cannot register on %s: the cgroup file system is mounted read-only here, as "
+		    "in "
+		    "containers: have it mounted writable, or use 'oomnotify watch'",
+		    host_error_show(at->path).text);
 	else if (v1 && r == -EOPNOTSUPP)
 		say("this kernel has no eventfds for cgroup v1 (PREEMPT_RT): use 'oomnotify "
 		    "watch'");

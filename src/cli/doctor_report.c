@@ -5,6 +5,9 @@
 #include "cli/doctor.h"
 
 static const char not_built[] = "not built in this version";
+static const char read_only[] =
+	"the cgroup file system is mounted read-only here, and no eventfd can be registered: kills "
+	"are looked for once a second, ooms without a kill are not seen";
 
 const char *doctor_layout_name(enum facts_layout layout)
 {
@@ -42,9 +45,13 @@ static struct doctor_source probe(const struct doctor_report *r, const char *nam
 			p = (struct source_probe){ .why = "could not be tried" };
 		s.usable = p.usable;
 		s.why = p.why;
-		/* Then nothing can be opened, and what that seems to mean is not so. */
-		if (p.usable && p.why && r->facts->descriptors == FACT_NO)
+		/* Why the source cannot have what it needs is beyond what it looks at. */
+		if (!p.usable || !p.why || r->facts->memory != HIERARCHY_V1)
+			continue;
+		if (r->facts->descriptors == FACT_NO)
 			s.why = "too few descriptors are left to try it";
+		else if (r->facts->read_only == FACT_YES)
+			s.why = read_only;
 	}
 	return s;
 }

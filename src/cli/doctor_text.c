@@ -160,7 +160,8 @@ static int add_v1(const struct page *p)
 
 	if (r == 0)
 		r = add_fact(p, "cgroup.event_control", f->event_control_writable, "writable",
-			     "not writable");
+			     f->read_only == FACT_YES ? "not writable, mounted read-only"
+						      : "not writable");
 	if (r == 0)
 		r = add_fact(p, "memory.use_hierarchy", f->use_hierarchy, "on", "off");
 	return r;

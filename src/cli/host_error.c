@@ -30,7 +30,11 @@ static const char *memory_mount(const struct cgroup_host *host, const char **ret
 
 static void say_host(int r)
 {
-	if (r == HOST_E_NO_CGROUPS)
+	if (r == HOST_E_NO_PROC)
+		say("/proc is not mounted here, which tells where the cgroups are: mount it, as "
+		    "with "
+		    "'mount -t proc proc /proc'");
+	else if (r == HOST_E_NO_CGROUPS)
 		say("no cgroup file system is mounted here: mount one, as with 'mount -t cgroup2 "
 		    "none /sys/fs/cgroup'");
 	else
@@ -83,6 +87,8 @@ static const struct {
 	int error;
 	const char *text;
 } errors[] = {
+	{ EAGAIN, "its memory counters could not be read for now: raise the limit of open files "
+		  "(ulimit -n), or try again" },
 	{ EACCES, "no permission to read its memory counters: run as root, or as the user who owns "
 		  "it" },
 	{ EPERM, "no permission to read its memory counters: run as root, or as the user who owns "
@@ -115,7 +121,7 @@ int host_error_say(const struct cgroup_host *host, const char *name, int r)
 {
 	struct shown shown = host_error_show(name ? name : "");
 
-	if (r == HOST_E_NO_CGROUPS || r == HOST_E_NO_MEMORY)
+	if (r == HOST_E_NO_CGROUPS || r == HOST_E_NO_MEMORY || r == HOST_E_NO_PROC)
 		say_host(r);
 	else if (r > 0)
 		say_name(host, name ? name : "", r);

@@ -18,9 +18,6 @@ enum fact {
 	FACT_YES = 1,
 };
 
-/* A watch of the whole host holds so many beside the host's mounts, or cannot begin. */
-#define FACTS_DESCRIPTORS 12
-
 #define FACT_NUMBER_UNKNOWN INT64_C(-1)
 #define FACT_NUMBER_UNLIMITED INT64_MAX
 
@@ -55,6 +52,7 @@ struct facts {
 	enum fact counters_exist;         /* v2: at least one visible cgroup has memory.events */
 	enum fact counters_readable;      /* memory.events, v1's memory.oom_control */
 	enum fact event_control_writable; /* v1 */
+	enum fact read_only;              /* it is mounted so: nothing can be registered */
 	enum fact use_hierarchy;          /* v1: a limit holds for the cgroups below, too */
 	enum fact oom_group;              /* v2: memory.oom.group is there */
 	enum fact oom_group_kill;         /* v2: and its kills are counted */
@@ -63,7 +61,7 @@ struct facts {
 	enum fact kmsg_readable;
 	enum fact vmstat_oom_kill; /* /proc/vmstat counts the host's kills */
 	enum fact inotify;         /* an instance can be had */
-	enum fact descriptors;     /* FACTS_DESCRIPTORS more can be had */
+	enum fact descriptors;     /* as many more can be had as a watch of the whole host takes */
 
 	int64_t inotify_watches; /* fs.inotify.max_user_watches */
 	int64_t inotify_instances;

@@ -83,6 +83,7 @@ static int error(const char *name)
 		{ "NO_PERMISSION", HOST_E_NO_PERMISSION },
 		{ "BAD_NAME", HOST_E_BAD_NAME },
 		{ "EACCES", -EACCES },
+		{ "EAGAIN", -EAGAIN },
 		{ "EBADMSG", -EBADMSG },
 		{ "EDQUOT", -EDQUOT },
 		{ "EINVAL", -EINVAL },

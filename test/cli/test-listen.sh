@@ -232,6 +232,26 @@ finish
 ok 'a hostile name: line' [ "$(cat out)" = "$base/"'x\x0dq"\x5c\x1b[31m\xff: 1' ]
 ok 'a hostile name: ready' has err "$base/"'x\x0dq"\x5c\x1b[31m\xff (cgroup'
 
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+	cat >read-only <<'S'
+mount --make-rprivate / && mount -o remount,bind,ro "$1" || exit 99
+shift
+exec "$@"
+S
+	timeout "$LIMIT" unshare -m sh ./read-only "$mount" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
+	status=$?
+	timeout "$LIMIT" unshare -m sh ./read-only "$mount" "$OOMNOTIFY" doctor >doctor 2>&1
+	if [ "$version" = v1 ]; then
+		ok 'mounted read-only: what to do' refused 1 'mounted read-only here, as in containers: have it mounted writable'
+		ok 'mounted read-only: doctor' has doctor 'the cgroup file system is mounted read-only here'
+		ok 'mounted read-only: doctor blames nothing else' lacks doctor 'Linux 6.18'
+	else
+		ok 'mounted read-only: listens' has err "listening on $base/m (cgroup v2), ready"
+	fi
+else
+	skip 'mounted read-only' 'a mount namespace takes root'
+fi
+
 if [ "$version" = v2 ]; then
 	cg n 16M
 	mkdir "$mount$base/n/bare"

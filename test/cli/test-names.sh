@@ -58,7 +58,7 @@ ok 'counters that may not be read' refused 1 "'/closed': no permission to read i
 run watch /odd
 ok 'no inotify watch left' refused 1 'raise fs.inotify.max_user_watches'
 
-for e in 'ENFILE raise fs.file-max' 'EINVAL name one below it' 'EBADMSG please report' \
+for e in 'ENFILE raise fs.file-max' 'EAGAIN raise the limit of open files' 'EINVAL name one below it' 'EBADMSG please report' \
 	'ERANGE please report' 'EDQUOT start a second' 'EOVERFLOW please report' \
 	'ENAMETOOLONG name it by a directory' 'EOPNOTSUPP oomnotify doctor' 'EPERM run as root'; do
 	printf 'cgroup /x id=20\nadd /x %s\n' "${e%% *}" | script

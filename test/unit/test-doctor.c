@@ -176,6 +176,10 @@ static void on_v1(void **state)
 	m.facts.kmsg_readable = FACT_NO;
 	v1_why = "polled";
 	check(&m, "v1_eventfd vmstat works: polled use_hierarchy v1_removed victims_unnamed");
+	m.facts.read_only = FACT_YES;
+	report(&m, &r);
+	assert_non_null(strstr(r.sources[1].why, "mounted read-only here"));
+	assert_ptr_equal(r.notes[0].text, r.sources[1].why);
 	m.facts.descriptors = FACT_NO;
 	m.facts.counters_readable = FACT_UNKNOWN;
 	check(&m, "v1_eventfd vmstat fails: few_descriptors");
@@ -282,7 +286,8 @@ static void json(void **state)
 	check_keys(json_object_get(all, "kernel"), "release machine");
 	check_keys(json_object_get(all, "memory"),
 		   "hierarchy layout mount root real_root namespaced localevents use_hierarchy "
-		   "counters_readable event_control_writable oom_group oom_group_kill");
+		   "counters_readable event_control_writable oom_group oom_group_kill "
+		   "read_only");
 	check_keys(json_object_get(all, "rights"), "euid capabilities");
 	check_keys(json_object_get(all, "limits"),
 		   "open_files open_files_max inotify_watches inotify_instances "
