@@ -52,7 +52,7 @@ __oomnotify_options() {
 	watch) echo '--json --local --kinds= --timeout= --quiet --help -n -q -h' ;;
 	listen) echo '--timeout= --eventfd= --help -n -h' ;;
 	doctor) echo '--json --help -h' ;;
-	help) echo '--help -h' ;;
+	help | version) echo '--help -h' ;;
 	esac
 }
 

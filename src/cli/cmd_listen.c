@@ -188,7 +188,8 @@ int cmd_listen(int argc, char **argv)
 			return STATUS_USAGE;
 	}
 	if (argc - optind != 1) {
-		say(optind == argc ? "listen: no cgroup was named"
+		say(optind == argc ? "listen: no cgroup was named: give a directory, the path of a "
+				     "cgroup, 'self', or 'pid:N'"
 				   : "listen: more than one cgroup was named: listen to each by "
 				     "itself, or use 'oomnotify watch'");
 		return STATUS_USAGE;

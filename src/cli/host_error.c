@@ -127,7 +127,7 @@ int host_error_say(const struct cgroup_host *host, const char *name, int r)
 		say_name(host, name ? name : "", r);
 	else
 		say_errno(name ? shown.text : "cgroups of this host", -r);
-	return STATUS_FAILURE;
+	return r == HOST_E_BAD_NAME ? STATUS_USAGE : STATUS_FAILURE;
 }
 
 int host_error_say_add(const char *path, int r)

@@ -29,6 +29,7 @@ struct listening {
 	uint64_t aside;     /* read when the cgroup was gone: its last signal may be among them */
 	const char *notice; /* the last that was said */
 	bool over;          /* only what is queued is still to be written */
+	bool timed_out;     /* not a signal has asked for the end */
 	int status;         /* when it is over */
 };
 
@@ -227,14 +228,20 @@ static int stop(struct listening *l)
 		say("the reader of standard output does not take what is left, which is dropped");
 		return quit(l, STATUS_FAILURE);
 	}
+	if (!l->over && l->timed_out && l->aside == 0)
+		say("the time is over: ooms that were waited for: %" PRIu64 ", that came: %" PRIu64,
+		    l->args->count_max, l->heard);
 	return quit(l, l->over ? l->status : STATUS_FAILURE);
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 {
+	struct listening *l = userdata;
+
 	(void)source;
 	(void)usec;
-	return stop(userdata);
+	l->timed_out = !l->grace;
+	return stop(l);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)

@@ -71,7 +71,9 @@ cg m 16M
 run listen "$base/m" --timeout=0
 ok 'nothing came: status' [ "$status" -eq 1 ]
 ok 'nothing came: no line' [ ! -s out ]
-ok 'says that it is ready' one_line "listening on $base/m (cgroup $version), ready"
+ok 'says that it is ready' has err "listening on $base/m (cgroup $version), ready"
+ok 'nothing came: says so' has err 'the time is over: ooms that were waited for: 1, that came: 0'
+ok 'nothing came: two lines' lines err 2
 
 start listen "$base/m"
 await ready
@@ -147,6 +149,7 @@ for signal in INT TERM QUIT HUP; do
 	finish
 	ok "SIG$signal: status" [ "$status" -eq 1 ]
 	ok "SIG$signal: what came before is told" [ "$(total)" -eq 1 ]
+	ok "SIG$signal: it was not the time" lacks err 'the time is over'
 done
 
 real=$OOMNOTIFY
@@ -179,7 +182,7 @@ ok '--eventfd that is none' refused 2 'descriptor 1 is not an eventfd'
 run listen "$base/m" --eventfd=-1
 ok '--eventfd that is no number' refused 2 "'-1' is not the number of a descriptor"
 run listen
-ok 'no name' refused 2 'no cgroup was named'
+ok 'no name' refused 2 "no cgroup was named: give a directory, the path of a cgroup, 'self', or 'pid:N'"
 run listen "$base/m" "$base/p"
 ok 'two names' refused 2 'more than one cgroup'
 run listen "$base/m" -n 0

@@ -40,7 +40,7 @@ ok 'no such process' refused 1 "no such process: 'pid:99999999'"
 run watch /secret
 ok 'no permission' refused 1 "no permission to look at '/secret': run as root"
 run watch pid:x
-ok 'bad name' refused 1 "bad name 'pid:x': give a directory, the path of a cgroup, 'self', or 'pid:N'"
+ok 'bad name' refused 2 "bad name 'pid:x': give a directory, the path of a cgroup, 'self', or 'pid:N'"
 run watch self
 ok 'no memory' refused 1 "'self': out of memory: free some"
 run watch "$(printf '/%04095d' 0)"

@@ -51,15 +51,19 @@ touch file
 run watch ./file
 ok 'a file' refused 1 "not a cgroup: './file'"
 run watch ''
-ok 'an empty name' refused 1 "bad name ''"
+ok 'an empty name' refused 2 "bad name ''"
 run watch pid:
-ok 'no pid' refused 1 "bad name 'pid:'"
+ok 'no pid' refused 2 "bad name 'pid:'"
 run watch pid:x
-ok 'no number' refused 1 "bad name 'pid:x'"
+ok 'no number' refused 2 "bad name 'pid:x'"
+for name in pid:0 pid:1x pid:-1; do
+	run watch "$name"
+	ok "$name" refused 2 "bad name '$name'"
+done
 run watch pid:4194305 # above the largest pid that a kernel gives
 ok 'no such process' refused 1 "'pid:4194305'"
 run watch "$(printf '/%04095d' 0)"
-ok 'a path of 4096 bytes' refused 1 "'/0000"
+ok 'a path of 4096 bytes' refused 2 "'/0000"
 run watch "$(printf '/a\nb\033[31m')"
 ok 'odd bytes' refused 1 "'/a\\x0ab\\x1b[31m'"
 other=$(sed -n 's/.* \(\/[^ ]*\) .* - cgroup cgroup .*,pids.*/\1/p' /proc/self/mountinfo | head -n 1)
