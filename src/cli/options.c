@@ -49,16 +49,27 @@ static int unknown(const char *command, const char *word)
 	return OPTIONS_BAD;
 }
 
-/*
- * The letter before a '=' that getopt_long() takes for a letter itself, as in -q=1; '\0': none. In the
- * middle of a cluster optind is still at its word.
- */
-static char letter_with_value(int argc, char **argv)
+/* The letter before the first '=' in a cluster of letters; '\0': it is no such word. */
+static char letter_with_value(const char *word)
 {
-	const char *word = optopt == '=' && optind < argc ? argv[optind] : "";
 	size_t n = strcspn(word, "=");
 
 	return word[0] == '-' && word[1] != '-' && n > 1 && word[n] == '=' ? word[n - 1] : '\0';
+}
+
+/*
+ * The letter that was given a value which it does not take, as in -q=1: getopt_long() takes the '=' for
+ * a letter, too. Where that was the last one optind is behind its word, else at it.
+ */
+static char letter_at_fault(int argc, char **argv)
+{
+	const char *behind = argv[optind - 1];
+
+	if (optopt != '=')
+		return '\0';
+	if (strchr(behind, '=') == behind + strlen(behind) - 1 && letter_with_value(behind))
+		return letter_with_value(behind);
+	return optind < argc ? letter_with_value(argv[optind]) : '\0';
 }
 
 /* The option is none, or has a value that it does not take. */
@@ -104,7 +115,7 @@ int options_next(int argc, char **argv, const char *shorts, const struct option 
 	word = option_word(argv, c == '?' || c == ':' ? NULL : optarg);
 	if (c == ':')
 		return valueless(argv[0], word, longs);
-	letter = c == '?' ? letter_with_value(argc, argv) : '\0';
+	letter = c == '?' ? letter_at_fault(argc, argv) : '\0';
 	if (letter != '\0') {
 		say("%s: option '-%c' takes no value", argv[0], letter);
 		return OPTIONS_BAD;
