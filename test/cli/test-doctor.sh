@@ -54,6 +54,17 @@ ok 'colour on a terminal' grep -q "$(printf '\033')\[" out
 NO_COLOR=1 TERM=xterm timeout -k 5 "$LIMIT" "$PTY" "$OOMNOTIFY" doctor >out 2>err
 ok 'no colour with NO_COLOR' lacks out "$(printf '\033')["
 
+# On a narrow terminal lines end between words: with blanks for line ends the text is the same.
+narrow() {
+	sed -n "/^'oomnotify/,\$p" "$1" | tr -s ' \r\n' ' '
+}
+run doctor
+cp out out.wide
+# shellcheck disable=SC2016 # expanded in there
+NO_COLOR=1 TERM=xterm timeout -k 5 "$LIMIT" "$PTY" sh -c 'stty cols 50 && exec "$0" doctor' "$OOMNOTIFY" >out 2>err
+ok 'narrow terminal: no line is wider' [ "$(tr -d '\r' <out | awk 'length > 50' | grep -vc '^cgroup\|^memory controller')" -eq 0 ]
+ok 'narrow terminal: no word is broken' [ "$(narrow out)" = "$(narrow out.wide)" ]
+
 chmod 755 "$work"
 if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$OOMNOTIFY"; then
 	timeout -k 5 "$LIMIT" setpriv --reuid=65534 --regid=65534 --clear-groups "$OOMNOTIFY" doctor >out 2>err

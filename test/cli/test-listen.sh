@@ -243,11 +243,11 @@ exec "$@"
 S
 	timeout "$LIMIT" unshare -m sh ./read-only "$mount" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
 	status=$?
-	timeout "$LIMIT" unshare -m sh ./read-only "$mount" "$OOMNOTIFY" doctor >doctor 2>&1
+	timeout "$LIMIT" unshare -m sh ./read-only "$mount" "$OOMNOTIFY" doctor >doctor.txt 2>&1
 	if [ "$version" = v1 ]; then
 		ok 'mounted read-only: what to do' refused 1 'mounted read-only here, as in containers: have it mounted writable'
-		ok 'mounted read-only: doctor' has doctor 'the cgroup file system is mounted read-only here'
-		ok 'mounted read-only: doctor blames nothing else' lacks doctor 'Linux 6.18'
+		ok 'mounted read-only: doctor' has doctor.txt 'the cgroup file system is mounted read-only here'
+		ok 'mounted read-only: doctor blames nothing else' lacks doctor.txt 'Linux 6.18'
 	else
 		ok 'mounted read-only: listens' has err "listening on $base/m (cgroup v2), ready"
 	fi

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "cli/doctor.h"
+#include "cli/fold.h"
 #include "fail_malloc.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -409,6 +410,33 @@ static void as_text(void **state)
 	machine_done(&m);
 }
 
+static void lines_end_at_blanks(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t width;
+		const char *want;
+	} rows[] = {
+		{ "", 4, "" },
+		{ "a b c", 5, "a b c" },
+		{ "a b c", 4, "a b\nc" },
+		{ "a b c", 3, "a b\nc" },
+		{ "a b c", 1, "a\nb\nc" },
+		{ "too-long a", 3, "too-long\na" },
+		{ "a too-long b", 3, "a\ntoo-long\nb" },
+		{ "ab cd ef gh", 5, "ab cd\nef gh" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		_cleanup_free_ char *text = strdup(rows[i].text);
+
+		assert_non_null(text);
+		fold(text, rows[i].width);
+		assert_string_equal(text, rows[i].want);
+	}
+}
+
 static int print_text(void *ctx)
 {
 	static const struct text_style terminal = { .aligned = true, .ascii = true };
@@ -454,6 +482,7 @@ int main(void)
 		cmocka_unit_test(json_without_cgroups),
 		cmocka_unit_test(json_is_whole_or_refused),
 		cmocka_unit_test(as_text),
+		cmocka_unit_test(lines_end_at_blanks),
 		cmocka_unit_test(text_needs_memory_at_every_place),
 	};
 
