@@ -134,6 +134,10 @@ static void note_v1(struct doctor_report *r)
 	else
 		note(r, DOCTOR_INFO, "before_the_kill",
 		     "OOMs are seen as they happen, most of them before the victim is dead");
+	if (f->inotify == FACT_NO)
+		note(r, DOCTOR_LIMIT, "no_inotify",
+		     "no inotify instance is left for this user: new cgroups are found by listing "
+		     "directories now and then; raise fs.inotify.max_user_instances");
 	if (f->use_hierarchy == FACT_NO)
 		note(r, DOCTOR_INFO, "use_hierarchy",
 		     "memory.use_hierarchy is 0: the limit of a cgroup does not hold for those "
@@ -226,7 +230,7 @@ void doctor_report_make(struct doctor_report *ret, const struct cgroup_host *hos
 		note(&r, DOCTOR_PROBLEM, "unreadable",
 		     "the memory counters may not be read: run as root, or as the user who owns "
 		     "the cgroups");
-	} else if (facts->inotify == FACT_NO) {
+	} else if (facts->inotify == FACT_NO && facts->memory == HIERARCHY_V2) {
 		note(&r, DOCTOR_PROBLEM, "no_inotify",
 		     "no inotify instance is left for this user: raise "
 		     "fs.inotify.max_user_instances");

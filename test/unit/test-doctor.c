@@ -177,6 +177,9 @@ static void on_v1(void **state)
 	m.facts.kmsg_readable = FACT_NO;
 	v1_why = "polled";
 	check(&m, "v1_eventfd vmstat works: polled use_hierarchy v1_removed victims_unnamed");
+	m.facts.inotify = FACT_NO; /* v1 does without */
+	check(&m, "v1_eventfd vmstat works: polled no_inotify use_hierarchy v1_removed "
+		  "victims_unnamed");
 	m.facts.read_only = FACT_YES;
 	report(&m, &r);
 	assert_non_null(strstr(r.sources[1].why, "mounted read-only here"));
