@@ -198,6 +198,13 @@ ok 'no cgroup' refused 1 '/proc'
 run listen /
 ok 'the root' refused 2 'root cgroup'
 
+unsaid=
+for n in 6 8 11 13 14 15 16 18 20; do
+	prlimit --nofile="$n:$n" timeout -k 5 "$LIMIT" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
+	grep -q 'ready$\|raise the limit of open files' err || unsaid="$unsaid $n"
+done
+ok 'few descriptors: it listens or says what to do' [ -z "$unsaid" ]
+
 timeout "$LIMIT" "$OOMNOTIFY" listen "$base/m" >&- 2>err
 status=$?
 ok 'standard output closed' [ "$status" -eq 1 ]
