@@ -312,7 +312,7 @@ static int print_table(const struct page *p)
 
 	if (r == 0)
 		r = scols_print_table_to_string(p->table, &text);
-	if (r < 0)
+	if (r < 0 || !text)
 		return r;
 	for (const char *line = text; *line;) {
 		size_t len = strcspn(line, "\n"), n = len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/watch_targets.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,12 +64,16 @@ static int whole_host(const struct cgroup_host *host, bool local, struct watch_t
 /* Was the newest named before, by this or another name? */
 static bool is_named_twice(const struct watch_targets *targets)
 {
-	const struct watch_target *newest = &targets->list[targets->used - 1];
+	const struct cgroup_at *newest = &targets->list[targets->used - 1].at;
 
-	for (const struct watch_target *t = targets->list; t < newest; t++)
-		if (t->at.hierarchy == newest->at.hierarchy &&
-		    strcmp(t->at.path, newest->at.path) == 0)
+	assert(newest->path);
+	for (size_t i = 0; i + 1 < targets->used; i++) {
+		const struct cgroup_at *at = &targets->list[i].at;
+
+		assert(at->path);
+		if (at->hierarchy == newest->hierarchy && strcmp(at->path, newest->path) == 0)
 			return true;
+	}
 	return false;
 }
 
