@@ -17,11 +17,33 @@ __oomnotify_root() {
 	[[ -n $v2 ]] && printf '%b\n' "$v2"
 }
 
+# The directory of the cgroup that `self` or `pid:N` is, below the root $1.
+__oomnotify_process() {
+	local root=$1 name=$2 pid=self path='' where _id
+	[[ $name == self ]] || pid=${name#pid:}
+	while IFS=: read -r _id where path; do
+		[[ ,$where, == *,memory,* ]] && break
+		[[ -z $where && ! -e $root/memory.oom_control ]] && break
+		path=
+	done 2>/dev/null <"/proc/$pid/cgroup"
+	[[ -n $path ]] && printf '%s\n' "$root${path%/}"
+}
+
 __oomnotify_cgroups() {
-	local cur=$1 root path
+	local cur=$1 root path name
 	root=$(__oomnotify_root)
 	mapfile -t COMPREPLY < <(compgen -W 'self pid:' -- "$cur")
 	[[ -n $root ]] || return
+	# Below the cgroup of a process.
+	if [[ $cur == self/* || $cur =~ ^pid:[0-9]+/ ]]; then
+		name=${cur%%/*}
+		root=$(__oomnotify_process "$root" "$name")
+		[[ -n $root ]] && while IFS= read -r path; do
+			COMPREPLY+=("$name${path#"$root"}/")
+		done < <(compgen -d -- "$root/${cur#*/}")
+		compopt -o nospace -o filenames 2>/dev/null
+		return
+	fi
 	# Directories that are cgroups, or lead there.
 	[[ $cur == /* ]] && while IFS= read -r path; do
 		[[ $path/ == "$root"/* || $root == "$path"/* ]] && COMPREPLY+=("$path/")
@@ -52,7 +74,7 @@ __oomnotify_options() {
 	watch) echo '--json --local --kinds= --timeout= --quiet --help -n -q -h' ;;
 	listen) echo '--timeout= --eventfd= --help -n -h' ;;
 	doctor) echo '--json --help -h' ;;
-	help) echo '--help -h' ;;
+	help | version) echo '--help -h' ;;
 	esac
 }
 
@@ -78,10 +100,6 @@ _oomnotify() {
 		return
 		;;
 	watch:--timeout | listen:--timeout | listen:--eventfd | watch:-n | listen:-n) return ;;
-	help:*)
-		mapfile -t COMPREPLY < <(compgen -W 'watch listen doctor help version' -- "$cur")
-		return
-		;;
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(__oomnotify_options "$command")" -- "$cur")
@@ -90,6 +108,7 @@ _oomnotify() {
 	fi
 	case $command in
 	watch | listen) __oomnotify_cgroups "$cur" ;;
+	help) mapfile -t COMPREPLY < <(compgen -W 'watch listen doctor help version' -- "$cur") ;;
 	esac
 }
 

@@ -30,6 +30,9 @@ struct monitor {
 	struct timer timer;
 	struct source *sources[SOURCES];
 	bool settling;
+	/* The moment of the last event taken, on both clocks. */
+	uint64_t taken_boottime_ns;
+	uint64_t taken_realtime_ns;
 };
 
 static const struct source_ops *const kinds_of_source[SOURCES] = {
@@ -231,7 +234,17 @@ int monitor_dispatch(struct monitor *m)
 
 int monitor_next(struct monitor *m, struct event **ret)
 {
-	return engine_next(m->engine, ret);
+	int r = engine_next(m->engine, ret);
+
+	if (r <= 0)
+		return r;
+	/* One moment, one time: what one look at the counters brought is not told at many. */
+	if ((*ret)->boottime_ns != m->taken_boottime_ns) {
+		m->taken_boottime_ns = (*ret)->boottime_ns;
+		m->taken_realtime_ns = clock_realtime_at((*ret)->boottime_ns);
+	}
+	(*ret)->realtime_ns = m->taken_realtime_ns;
+	return r;
 }
 
 int monitor_settle(struct monitor *m)

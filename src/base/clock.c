@@ -21,6 +21,25 @@ uint64_t clock_realtime_ns(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+uint64_t clock_realtime_at(uint64_t boottime_ns)
+{
+	uint64_t best = UINT64_MAX, realtime = 0, boottime = 0;
+
+	/* Both clocks at one moment: as near as they can be read, if this was interrupted in between. */
+	for (int i = 0; i < 3; i++) {
+		uint64_t before = clock_boottime_ns();
+		uint64_t middle = clock_realtime_ns();
+		uint64_t took = clock_boottime_ns() - before;
+
+		if (took < best) {
+			best = took;
+			realtime = middle;
+			boottime = before + took / 2;
+		}
+	}
+	return realtime - boottime + boottime_ns;
+}
+
 uint64_t clock_thread_ns(void)
 {
 	return read_clock(CLOCK_THREAD_CPUTIME_ID);

@@ -10,5 +10,7 @@
 uint64_t clock_boottime_ns(void);
 /* CLOCK_REALTIME, for output only. */
 uint64_t clock_realtime_ns(void);
+/* CLOCK_REALTIME at the moment @boottime_ns of CLOCK_BOOTTIME, as the wall clock is set now. */
+uint64_t clock_realtime_at(uint64_t boottime_ns);
 /* CPU time of the calling thread. */
 uint64_t clock_thread_ns(void);

@@ -29,7 +29,8 @@ int command_usage(const char *name)
 {
 	const struct command *c = find(name);
 
-	printf("usage: oomnotify %s %s\n%s.\n", c->name, c->args, c->summary);
+	printf("usage: oomnotify %s%s%s\n%s.\n", c->name, c->args[0] != '\0' ? " " : "", c->args,
+	       c->summary);
 	if (c->options[0] != '\0')
 		printf("\n%s", c->options);
 	return STATUS_OK;
@@ -89,9 +90,9 @@ int cmd_help(int argc, char **argv)
 	static const struct option longs[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 	int c;
 
-	while ((c = options_next(argc, argv, ":h", longs)) != OPTIONS_END)
-		if (c == OPTIONS_BAD)
-			return STATUS_USAGE;
+	c = options_next(argc, argv, ":h", longs);
+	if (c != OPTIONS_END)
+		return c == 'h' ? command_usage("help") : STATUS_USAGE;
 	if (argc - optind > 1) {
 		say("help: one command at a time: '%s' is too many", argv[optind + 1]);
 		return STATUS_USAGE;

@@ -112,8 +112,8 @@ static int say_add(const struct cgroup_at *at, int r)
 		    "cgroup.event_control: run as root, or use 'oomnotify watch'",
 		    host_error_show(at->path).text);
 	else if (v1 && r == -EROFS)
-		say("cannot register on %s: the cgroup file system is mounted read-only here: mount "
-		    "it read-write, or use 'oomnotify watch'",
+		say("cannot register on %s: the cgroup file system is mounted read-only here, as in "
+		    "containers: have it mounted writable, or use 'oomnotify watch'",
 		    host_error_show(at->path).text);
 	else if (v1 && r == -EOPNOTSUPP)
 		say("this kernel has no eventfds for cgroup v1 (PREEMPT_RT): use 'oomnotify "
@@ -187,7 +187,8 @@ int cmd_listen(int argc, char **argv)
 			return STATUS_USAGE;
 	}
 	if (argc - optind != 1) {
-		say(optind == argc ? "listen: no cgroup was named"
+		say(optind == argc ? "listen: no cgroup was named: give a directory, the path of a "
+				     "cgroup, 'self', or 'pid:N'"
 				   : "listen: more than one cgroup was named: listen to each by "
 				     "itself, or use 'oomnotify watch'");
 		return STATUS_USAGE;

@@ -107,6 +107,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	_cleanup_(monitor_freep) struct monitor *m = NULL;
 	_cleanup_sink_ struct sink *sink = NULL;
 	_cleanup_free_ char *what = NULL;
+	const char *unseen = NULL;
 	struct watch_loop_result result = { 0 };
 	struct watch_loop_args args = {
 		.count_max = o->count_max,
@@ -125,12 +126,16 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	r = watch_targets_add(targets, m, monitor_flags(o), watched_kinds(o));
 	if (r != 0)
 		return r;
-	if (!o->quiet)
-		what = watch_targets_describe(targets);
+	if (!o->quiet) {
+		what = watch_targets_describe(targets, host);
+		unseen = watch_targets_unseen(targets, host);
+	}
 	watch_targets_free(targets); /* the monitor keeps descriptors of its own */
 	args.monitor = m;
 	args.sink = sink;
 	args.ready = what;
+	if (unseen)
+		say("note: %s", unseen);
 	r = watch_loop_run(&args, &result);
 	if (r != 0)
 		return r;

@@ -44,7 +44,7 @@ static json_t *memory(const struct doctor_report *r)
 	const struct facts *f = r->facts;
 	bool v2 = f->memory == HIERARCHY_V2;
 
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "hierarchy", text(hierarchy_name(f->memory)), "layout",
 			 doctor_layout_name(f->layout), "mount", name(m ? m->where : NULL), "root",
 			 name(m ? m->root : NULL), "real_root",
@@ -53,7 +53,8 @@ static json_t *memory(const struct doctor_report *r)
 			 v2 && m ? json_boolean(m->local_events) : json_null(), "use_hierarchy",
 			 fact(f->use_hierarchy), "counters_readable", fact(f->counters_readable),
 			 "event_control_writable", fact(f->event_control_writable), "oom_group",
-			 fact(f->oom_group), "oom_group_kill", fact(f->oom_group_kill));
+			 fact(f->oom_group), "oom_group_kill", fact(f->oom_group_kill), "read_only",
+			 fact(f->read_only));
 }
 
 static json_t *sources(const struct doctor_report *r)

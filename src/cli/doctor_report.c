@@ -5,6 +5,9 @@
 #include "cli/doctor.h"
 
 static const char not_built[] = "not built in this version";
+static const char read_only[] =
+	"the cgroup file system is mounted read-only here, and no eventfd can be registered: kills "
+	"are looked for once a second, ooms without a kill are not seen";
 
 const char *doctor_layout_name(enum facts_layout layout)
 {
@@ -42,6 +45,13 @@ static struct doctor_source probe(const struct doctor_report *r, const char *nam
 			p = (struct source_probe){ .why = "could not be tried" };
 		s.usable = p.usable;
 		s.why = p.why;
+		/* Why the source cannot have what it needs is beyond what it looks at. */
+		if (!p.usable || !p.why || r->facts->memory != HIERARCHY_V1)
+			continue;
+		if (r->facts->descriptors == FACT_NO)
+			s.why = "too few descriptors are left to try it";
+		else if (r->facts->read_only == FACT_YES)
+			s.why = read_only;
 	}
 	return s;
 }
@@ -124,6 +134,10 @@ static void note_v1(struct doctor_report *r)
 	else
 		note(r, DOCTOR_INFO, "before_the_kill",
 		     "OOMs are seen as they happen, most of them before the victim is dead");
+	if (f->inotify == FACT_NO)
+		note(r, DOCTOR_LIMIT, "no_inotify",
+		     "no inotify instance is left for this user: new cgroups are found by listing "
+		     "directories now and then; raise fs.inotify.max_user_instances");
 	if (f->use_hierarchy == FACT_NO)
 		note(r, DOCTOR_INFO, "use_hierarchy",
 		     "memory.use_hierarchy is 0: the limit of a cgroup does not hold for those "
@@ -166,8 +180,11 @@ static void note_rest(struct doctor_report *r)
 	     "victims are not named: that takes BPF, which this version does not have");
 	if (m && !m->real_root)
 		note(r, DOCTOR_LIMIT, "part",
-		     "a part of the hierarchy is seen here: OOMs at limits above it are not told, "
-		     "only the kills");
+		     f->memory == HIERARCHY_V1
+			     ? "a part of the hierarchy is seen here: OOMs at limits above it are "
+			       "told as those of its root, 'limit here or above'"
+			     : "a part of the hierarchy is seen here: OOMs at limits above it are "
+			       "not told, only the kills");
 	if (f->panic_on_oom == 1)
 		note(r, DOCTOR_LIMIT, "panic_on_oom",
 		     "vm.panic_on_oom is 1: when the host itself runs out of memory it stops, and "
@@ -204,11 +221,16 @@ void doctor_report_make(struct doctor_report *ret, const struct cgroup_host *hos
 		note(&r, DOCTOR_PROBLEM, "no_source",
 		     counting->why == not_built ? "this version cannot watch cgroup v1"
 						: counting->why);
+	} else if (facts->descriptors == FACT_NO) {
+		note(&r, DOCTOR_PROBLEM, "few_descriptors",
+		     "too few descriptors can be had: raise the limit of open files (ulimit -n), "
+		     "to "
+		     "one for each cgroup and 64 more");
 	} else if (facts->counters_readable == FACT_NO) {
 		note(&r, DOCTOR_PROBLEM, "unreadable",
 		     "the memory counters may not be read: run as root, or as the user who owns "
 		     "the cgroups");
-	} else if (facts->inotify == FACT_NO) {
+	} else if (facts->inotify == FACT_NO && facts->memory == HIERARCHY_V2) {
 		note(&r, DOCTOR_PROBLEM, "no_inotify",
 		     "no inotify instance is left for this user: raise "
 		     "fs.inotify.max_user_instances");

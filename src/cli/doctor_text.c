@@ -2,7 +2,8 @@
 /*
  * The report for people: facts, sources, and sentences
  *
- * smartcols lays the tables out; on a terminal long cells are wrapped, elsewhere nothing is cut.
+ * smartcols lays the tables out; on a terminal long cells are folded at blanks, elsewhere nothing is
+ * cut.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +15,9 @@
 #include "base/escape.h"
 #include "base/fd.h"
 #include "cli/doctor.h"
+#include "cli/fold.h"
+
+#define FOLDED_MIN 24 /* in a terminal that is narrower than that it breaks words after all */
 
 struct page {
 	const struct doctor_report *r;
@@ -40,7 +44,11 @@ static int table_new(const struct text_style *style, const char *const *columns,
 		struct libscols_column *c = scols_table_new_column(t, columns[i], 0, flags);
 
 		/* Names are escaped already; smartcols would do that once more. */
-		if (!c || scols_column_set_safechars(c, "\\") < 0)
+		if (!c || scols_column_set_safechars(c, "\\\n") < 0)
+			return -ENOMEM;
+		/* By itself it breaks lines in the middle of a word. */
+		if (flags && scols_column_set_wrapfunc(c, scols_wrapnl_chunksize,
+						       scols_wrapnl_nextchunk, NULL) < 0)
 			return -ENOMEM;
 	}
 	*ret = ptr_steal(&t);
@@ -160,7 +168,8 @@ static int add_v1(const struct page *p)
 
 	if (r == 0)
 		r = add_fact(p, "cgroup.event_control", f->event_control_writable, "writable",
-			     "not writable");
+			     f->read_only == FACT_YES ? "not writable, mounted read-only"
+						      : "not writable");
 	if (r == 0)
 		r = add_fact(p, "memory.use_hierarchy", f->use_hierarchy, "on", "off");
 	return r;
@@ -253,13 +262,57 @@ static int add_host(const struct page *p)
 	return r;
 }
 
+/* Bytes of the widest cell in @column, or of its heading. Only the last one's texts are not ASCII. */
+static size_t column_width(struct libscols_table *t, size_t column)
+{
+	struct libscols_column *c = scols_table_get_column(t, column);
+	const char *heading = scols_cell_get_data(scols_column_get_header(c));
+	size_t width = heading ? strlen(heading) : 0;
+
+	for (size_t i = 0; i < scols_table_get_nlines(t); i++) {
+		struct libscols_line *line = scols_table_get_line(t, i);
+		const char *text = scols_cell_get_data(scols_line_get_cell(line, column));
+
+		if (text && strlen(text) > width)
+			width = strlen(text);
+	}
+	return width;
+}
+
+/* Folds the cells of the last column, so that all fits the terminal. */
+static int fold_last_column(struct libscols_table *t)
+{
+	size_t columns = scols_table_get_ncols(t), before = 0;
+	size_t width = scols_table_get_termwidth(t);
+
+	for (size_t i = 0; i + 1 < columns; i++)
+		before += column_width(t, i) + 1;
+	width = width > before + FOLDED_MIN ? width - before : FOLDED_MIN;
+	for (size_t i = 0; i < scols_table_get_nlines(t); i++) {
+		struct libscols_line *line = scols_table_get_line(t, i);
+		const char *text = scols_cell_get_data(scols_line_get_cell(line, columns - 1));
+		_cleanup_free_ char *folded = text ? strdup(text) : NULL;
+
+		if (!text)
+			continue;
+		if (!folded)
+			return -ENOMEM;
+		fold(folded, width);
+		if (scols_line_set_data(line, columns - 1, folded) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* smartcols fills the last column up with blanks, where its cell is empty. */
-static int print_table(struct libscols_table *t)
+static int print_table(const struct page *p)
 {
 	_cleanup_free_ char *text = NULL;
-	int r = scols_print_table_to_string(t, &text);
+	int r = p->style->aligned ? fold_last_column(p->table) : 0;
 
-	if (r < 0)
+	if (r == 0)
+		r = scols_print_table_to_string(p->table, &text);
+	if (r < 0 || !text)
 		return r;
 	for (const char *line = text; *line;) {
 		size_t len = strcspn(line, "\n"), n = len;
@@ -294,7 +347,7 @@ static int print_facts(struct page *p)
 		r = add_limits(p);
 	if (r == 0)
 		r = add_host(p);
-	return r == 0 ? print_table(t) : r;
+	return r == 0 ? print_table(p) : r;
 }
 
 static int print_sources(struct page *p)
@@ -314,7 +367,7 @@ static int print_sources(struct page *p)
 		if (r < 0)
 			return r;
 	}
-	return print_table(t);
+	return print_table(p);
 }
 
 static int print_notes(struct page *p)
@@ -337,7 +390,7 @@ static int print_notes(struct page *p)
 		if (r < 0)
 			return r;
 	}
-	return p->r->notes_n > 0 ? print_table(t) : 0;
+	return p->r->notes_n > 0 ? print_table(p) : 0;
 }
 
 int doctor_print_text(const struct doctor_report *report, const struct text_style *style)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/errno_text.h"
 #include "cli/say.h"
 #include "cli/status.h"
 
@@ -29,7 +30,11 @@ static const char *memory_mount(const struct cgroup_host *host, const char **ret
 
 static void say_host(int r)
 {
-	if (r == HOST_E_NO_CGROUPS)
+	if (r == HOST_E_NO_PROC)
+		say("/proc is not mounted here, which tells where the cgroups are: mount it, as "
+		    "with "
+		    "'mount -t proc proc /proc'");
+	else if (r == HOST_E_NO_CGROUPS)
 		say("no cgroup file system is mounted here: mount one, as with 'mount -t cgroup2 "
 		    "none /sys/fs/cgroup'");
 	else
@@ -77,22 +82,18 @@ static void say_name(const struct cgroup_host *host, const char *name, int r)
 	}
 }
 
-/* What is wrong and what to do about it, by errno value: those that the calls document. */
+/* What is wrong with a cgroup and what to do about it, by errno value: those that the calls document. */
 static const struct {
 	int error;
 	const char *text;
 } errors[] = {
-	{ EMFILE, "too many open files: raise the limit of open files (ulimit -n) or "
-		  "fs.inotify.max_user_instances" },
-	{ ENFILE, "the host has too many open files: raise fs.file-max" },
-	{ ENOSPC, "no inotify watch is left: raise fs.inotify.max_user_watches" },
+	{ EAGAIN, "its memory counters could not be read for now: raise the limit of open files "
+		  "(ulimit -n), or try again" },
 	{ EACCES, "no permission to read its memory counters: run as root, or as the user who owns "
 		  "it" },
 	{ EPERM, "no permission to read its memory counters: run as root, or as the user who owns "
 		 "it" },
 	{ ENODEV, "the cgroup was removed while its watch began: look which ones are there now" },
-	{ ENOMEM, "out of memory: free some, or raise the limit of the cgroup that oomnotify runs "
-		  "in" },
 	{ EINVAL, "a root cgroup has no limit and no counters of its own: name one below it" },
 	{ EBADMSG, "its memory counters are not as this version knows them: please report this, "
 		   "with what 'oomnotify doctor' prints" },
@@ -113,20 +114,20 @@ static void say_errno(const char *name, int error)
 			return;
 		}
 	}
-	say("%s: %s", name, strerror(error));
+	say("%s: %s", name, errno_text(error));
 }
 
 int host_error_say(const struct cgroup_host *host, const char *name, int r)
 {
 	struct shown shown = host_error_show(name ? name : "");
 
-	if (r == HOST_E_NO_CGROUPS || r == HOST_E_NO_MEMORY)
+	if (r == HOST_E_NO_CGROUPS || r == HOST_E_NO_MEMORY || r == HOST_E_NO_PROC)
 		say_host(r);
 	else if (r > 0)
 		say_name(host, name ? name : "", r);
 	else
 		say_errno(name ? shown.text : "cgroups of this host", -r);
-	return STATUS_FAILURE;
+	return r == HOST_E_BAD_NAME ? STATUS_USAGE : STATUS_FAILURE;
 }
 
 int host_error_say_add(const char *path, int r)

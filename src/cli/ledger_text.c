@@ -51,6 +51,7 @@ static int add_line(struct libscols_table *t, enum event_kind kind, const struct
 static int print_table(const struct balance *b, unsigned kinds)
 {
 	_cleanup_(table_unref) struct libscols_table *t = scols_new_table();
+	_cleanup_free_ char *text = NULL;
 	int r;
 
 	if (!t)
@@ -66,8 +67,10 @@ static int print_table(const struct balance *b, unsigned kinds)
 			return r;
 	}
 	scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER); /* numbers are never cut to fit */
-	scols_table_set_stream(t, stderr);
-	return scols_print_table(t);
+	r = scols_print_table_to_string(t, &text);
+	if (r == 0)
+		say_text(text);
+	return r;
 }
 
 static void say_differences(const struct balance *b, unsigned kinds)

@@ -5,14 +5,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "cli/errno_text.h"
 #include "cli/loop.h"
 #include "cli/say.h"
 #include "cli/status.h"
@@ -30,6 +29,7 @@ struct listening {
 	uint64_t aside;     /* read when the cgroup was gone: its last signal may be among them */
 	const char *notice; /* the last that was said */
 	bool over;          /* only what is queued is still to be written */
+	bool timed_out;     /* not a signal has asked for the end */
 	int status;         /* when it is over */
 };
 
@@ -50,7 +50,7 @@ static int quit(struct listening *l, int status)
 
 static int fail(struct listening *l, const char *what, int r)
 {
-	say("%s: %s", what, strerror(-r));
+	say("%s: %s", what, errno_text(-r));
 	return quit(l, STATUS_FAILURE);
 }
 
@@ -228,14 +228,20 @@ static int stop(struct listening *l)
 		say("the reader of standard output does not take what is left, which is dropped");
 		return quit(l, STATUS_FAILURE);
 	}
+	if (!l->over && l->timed_out && l->aside == 0)
+		say("the time is over: ooms that were waited for: %" PRIu64 ", that came: %" PRIu64,
+		    l->args->count_max, l->heard);
 	return quit(l, l->over ? l->status : STATUS_FAILURE);
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 {
+	struct listening *l = userdata;
+
 	(void)source;
 	(void)usec;
-	return stop(userdata);
+	l->timed_out = !l->grace;
+	return stop(l);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -253,7 +259,7 @@ static int begin(void *userdata)
 	if (r < 0)
 		return r;
 	say("%s", l->args->ready);
-	(void)sd_notify(false, "READY=1");
+	notify_send(&l->loop.notify, l->loop.event, "READY=1");
 	return advance(l); /* what came while it was registered */
 }
 
@@ -266,7 +272,7 @@ int listen_loop_run(const struct listen_loop_args *args)
 		.on_signal = on_signal,
 		.begin = begin,
 	};
-	struct listening l = { .args = args };
+	struct listening l = { .args = args, .loop = LOOP_NULL };
 	int r = output_open(&l.output, STDOUT_FILENO, OUTPUT_MAX);
 
 	if (r < 0) {

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <string.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "cli/end_signals.h"
+#include "cli/errno_text.h"
 #include "cli/say.h"
 #include "cli/status.h"
 
@@ -80,7 +80,7 @@ int loop_run(struct loop *l, const struct loop_spec *spec)
 		r = sd_event_loop(l->event);
 	if (r >= 0)
 		return r;
-	say("the event loop failed: %s", strerror(-r));
+	say("the event loop failed: %s", errno_text(-r));
 	return STATUS_FAILURE;
 }
 
@@ -88,5 +88,6 @@ void loop_close(struct loop *l)
 {
 	l->input = sd_event_source_disable_unref(l->input);
 	l->output = sd_event_source_disable_unref(l->output);
+	notify_close(&l->notify);
 	l->event = sd_event_unref(l->event);
 }

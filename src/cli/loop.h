@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "cli/notify.h"
+
 struct loop_calls {
 	/* The descriptor to learn from is readable. */
 	sd_event_io_handler_t on_input;
@@ -33,7 +35,13 @@ struct loop {
 	sd_event *event;
 	sd_event_source *input;
 	sd_event_source *output; /* NULL: a file, which is always writable */
+	struct notify notify;
 };
+
+#define LOOP_NULL                                                                                  \
+	{                                                                                          \
+		.notify = NOTIFY_NULL                                                              \
+	}
 
 /* Runs to the end. Returns the code given to sd_event_exit(), or after saying it STATUS_FAILURE. */
 int loop_run(struct loop *l, const struct loop_spec *spec);

@@ -20,7 +20,7 @@ const struct command commands[] = {
 	  "  -q, --quiet     no notes, and no ledger if it is balanced\n" },
 	{ "listen", cmd_listen, "CGROUP [OPTION]...",
 	  "wait for an OOM at or above a cgroup, as an eventfd listener",
-	  "  -n N            end after N signals, 1 unless told\n"
+	  "  -n N            end after N ooms, 1 unless told\n"
 	  "  --timeout=TIME  give up after TIME: seconds, or 500ms, 10min, 2h\n"
 	  "  --eventfd=FD    have this eventfd signalled too, which was inherited\n" },
 	{ "doctor", cmd_doctor, "[OPTION]...",

@@ -49,6 +49,29 @@ static int unknown(const char *command, const char *word)
 	return OPTIONS_BAD;
 }
 
+/* The letter before the first '=' in a cluster of letters; '\0': it is no such word. */
+static char letter_with_value(const char *word)
+{
+	size_t n = strcspn(word, "=");
+
+	return word[0] == '-' && word[1] != '-' && n > 1 && word[n] == '=' ? word[n - 1] : '\0';
+}
+
+/*
+ * The letter that was given a value which it does not take, as in -q=1: getopt_long() takes the '=' for
+ * a letter, too. Where that was the last one optind is behind its word, else at it.
+ */
+static char letter_at_fault(int argc, char **argv)
+{
+	const char *behind = argv[optind - 1];
+
+	if (optopt != '=')
+		return '\0';
+	if (strchr(behind, '=') == behind + strlen(behind) - 1 && letter_with_value(behind))
+		return letter_with_value(behind);
+	return optind < argc ? letter_with_value(argv[optind]) : '\0';
+}
+
 /* The option is none, or has a value that it does not take. */
 static int bad(const char *command, const char *word, const struct option *longs)
 {
@@ -81,6 +104,7 @@ int options_next(int argc, char **argv, const char *shorts, const struct option 
 {
 	const char *word;
 	int index = -1;
+	char letter;
 	int c;
 
 	opterr = 0;
@@ -91,6 +115,11 @@ int options_next(int argc, char **argv, const char *shorts, const struct option 
 	word = option_word(argv, c == '?' || c == ':' ? NULL : optarg);
 	if (c == ':')
 		return valueless(argv[0], word, longs);
+	letter = c == '?' ? letter_at_fault(argc, argv) : '\0';
+	if (letter != '\0') {
+		say("%s: option '-%c' takes no value", argv[0], letter);
+		return OPTIONS_BAD;
+	}
 	if (c == '?')
 		return bad(argv[0], word, longs);
 	if (index >= 0 && !is_whole(word, &longs[index]))
@@ -123,8 +152,9 @@ int options_time(const char *option, const char *value, uint64_t *ret_ns)
 	if (r == PARSE_TIME_E_RANGE)
 		say("%s: '%s' is out of range: give 0 or more, at most 292 years", option, value);
 	else
-		say("%s: '%s' is not a time: give seconds, as 10 or 0.5, or a number with us, ms, "
-		    "s, min, h or d",
+		say("%s: '%s' is not a time: give seconds in digits, as 10 or 0.5, or such a "
+		    "number "
+		    "with us, ms, s, min, h or d behind it",
 		    option, value);
 	return -1;
 }

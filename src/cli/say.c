@@ -123,6 +123,22 @@ void say(const char *format, ...)
 	va_end(args);
 }
 
+void say_text(const char *text)
+{
+	size_t n = strlen(text);
+	_cleanup_free_ char *line = malloc(n + 1);
+
+	/* With its end in one piece, as say_args() does; without memory in two. */
+	if (line) {
+		memcpy(line, text, n);
+		line[n] = '\n';
+		write_all(line, n + 1);
+	} else {
+		write_all(text, n);
+		write_all("\n", 1);
+	}
+}
+
 void say_note(const char *format, ...)
 {
 	va_list args;

@@ -10,6 +10,8 @@
  * Keeps errno.
  */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Lines that need no escaping, as they are, without "oomnotify: "; the last one's end is added. */
+void say_text(const char *text);
 /*
  * The same while a loop runs, which must not stop because nobody reads standard error: a line that
  * is not taken at once is dropped, and the next one that is said tells how many were.

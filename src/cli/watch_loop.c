@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/fd.h"
+#include "cli/errno_text.h"
 #include "cli/loop.h"
 #include "cli/say.h"
 #include "cli/status.h"
@@ -112,7 +112,7 @@ static int pump(struct watching *w)
 	do {
 		r = take_events(w);
 		if (r < 0) {
-			say("cannot go on: %s", strerror(-r));
+			say("cannot go on: %s", errno_text(-r));
 			return r;
 		}
 		r = flush(w);
@@ -145,7 +145,7 @@ static int begin_end(struct watching *w)
 	if (w->settling)
 		return 0;
 	w->settling = w->settle_due = true;
-	(void)sd_notify(false, "STOPPING=1");
+	notify_send(&w->loop.notify, w->loop.event, "STOPPING=1");
 	return arm_deadline(w, WATCH_SETTLE_NS);
 }
 
@@ -155,7 +155,7 @@ static void settle(struct watching *w)
 
 	w->settle_due = false;
 	if (r < 0) {
-		say("the counters cannot be read a last time: %s", strerror(-r));
+		say("the counters cannot be read a last time: %s", errno_text(-r));
 		w->unsettled = "the counters could not be read a last time";
 	}
 	w->settled = r == 0;
@@ -195,7 +195,7 @@ static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *us
 	(void)fd;
 	(void)events;
 	if (r < 0) {
-		say("cannot go on reading the counters: %s", strerror(-r));
+		say("cannot go on reading the counters: %s", errno_text(-r));
 		return fail(w);
 	}
 	w->settle_due = w->settling;
@@ -263,7 +263,7 @@ static int begin(void *userdata)
 	say_notice(w);
 	if (w->args->ready)
 		say("watching %s, ready", w->args->ready);
-	(void)sd_notify(false, "READY=1");
+	notify_send(&w->loop.notify, w->loop.event, "READY=1");
 	return advance(w); /* what came while the watches began */
 }
 
@@ -276,7 +276,7 @@ int watch_loop_run(const struct watch_loop_args *args, struct watch_loop_result 
 		.on_signal = on_signal,
 		.begin = begin,
 	};
-	struct watching w = { .args = args };
+	struct watching w = { .args = args, .loop = LOOP_NULL };
 	int r = loop_run(&w.loop, &(struct loop_spec){ .calls = &calls,
 						       .userdata = &w,
 						       .input_fd = monitor_get_fd(args->monitor),

@@ -22,7 +22,8 @@ struct watch_targets {
 };
 
 /*
- * Resolves @names, none of which may be the root if @local. No name at all is the whole host. What
+ * Resolves @names, none of which may be the root of the whole hierarchy if @local. No name at all is
+ * all that is visible. A cgroup that is named twice is watched once. What
  * is watched at another place than was named is said, unless @quiet. Returns 0 or, after saying what
  * is wrong, an exit status.
  */
@@ -34,4 +35,7 @@ void watch_targets_free(struct watch_targets *targets);
 int watch_targets_add(const struct watch_targets *targets, struct monitor *m, unsigned flags,
 		      unsigned kinds);
 /* "/a/b (cgroup v2)" and so on, for people; on the heap, NULL without memory. */
-char *watch_targets_describe(const struct watch_targets *targets);
+char *watch_targets_describe(const struct watch_targets *targets, const struct cgroup_host *host);
+/* What is not seen since the visible root has cgroups above it, in words; NULL: it has none. */
+const char *watch_targets_unseen(const struct watch_targets *targets,
+				 const struct cgroup_host *host);

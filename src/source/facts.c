@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -20,6 +22,10 @@
 #include "source/host_impl.h"
 
 #define TEXT_MAX (1U << 20)
+
+/* So many a watch of the whole host takes beside the mounts, or cannot begin. */
+#define V1_DESCRIPTORS 12
+#define V2_DESCRIPTORS 8
 
 #ifndef CAP_PERFMON
 #define CAP_PERFMON 38
@@ -108,7 +114,18 @@ static enum fact may_open(int dirfd, const char *path, int flags)
 {
 	_cleanup_close_ int fd = openat(dirfd, path, flags | O_CLOEXEC | O_NONBLOCK);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+		return FACT_UNKNOWN;
 	return fact_of(fd >= 0);
+}
+
+static enum fact may_have_descriptors(unsigned n)
+{
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd < 0)
+		return FACT_NO;
+	return n > 1 ? may_have_descriptors(n - 1) : FACT_YES;
 }
 
 static int64_t limit_of(rlim_t v)
@@ -163,10 +180,18 @@ static void look_at_rights(struct look *l, struct facts *f)
 	f->have_capabilities = status && field(status, "CapEff", 16, &f->capabilities);
 }
 
+static enum fact is_read_only(int fd)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) < 0 ? FACT_UNKNOWN : fact_of(fs.f_flag & ST_RDONLY);
+}
+
 static void look_at_v1(struct look *l, struct facts *f)
 {
 	int fd = l->host->v1.root_fd;
 
+	f->descriptors = may_have_descriptors(V1_DESCRIPTORS);
 	f->counters_exist = FACT_YES;
 	f->counters_readable = may_open(fd, "memory.oom_control", O_RDONLY);
 	f->event_control_writable = may_open(fd, "cgroup.event_control", O_WRONLY);
@@ -221,8 +246,10 @@ static void look_at_v2_children(struct look *l, struct facts *f)
 static void look_at_v2(struct look *l, struct facts *f)
 {
 	_cleanup_at_ struct cgroup_at self = CGROUP_AT_NULL, at = CGROUP_AT_NULL;
-	int r = cgroup_host_resolve(l->host, "self", &self);
+	int r;
 
+	f->descriptors = may_have_descriptors(V2_DESCRIPTORS);
+	r = cgroup_host_resolve(l->host, "self", &self);
 	if (r == 0)
 		r = cgroup_host_nearest_memory(l->host, &self, &at);
 	if (r == -ENOMEM)
@@ -279,6 +306,7 @@ static void look_at_hierarchies(struct look *l, struct facts *f, const char *pro
 {
 	_cleanup_table_ struct mount_table t = { 0 };
 	bool v2 = l->host->v2.where, v1 = l->host->v1.where;
+	const struct cgroup_mount *m;
 	int r = mount_table_read(&t, proc);
 
 	if (r == -ENOMEM)
@@ -289,7 +317,10 @@ static void look_at_hierarchies(struct look *l, struct facts *f, const char *pro
 		f->layout = FACTS_LAYOUT_HYBRID;
 	else
 		f->layout = v2 ? FACTS_LAYOUT_V2 : v1 ? FACTS_LAYOUT_V1 : FACTS_LAYOUT_NONE;
-	if (!cgroup_host_memory(l->host, &f->memory))
+	m = cgroup_host_memory(l->host, &f->memory);
+	if (m)
+		f->read_only = is_read_only(m->root_fd);
+	if (!m)
 		f->absence = find_absence(l, v1 || v2);
 	else if (f->memory == HIERARCHY_V1)
 		look_at_v1(l, f);
@@ -303,6 +334,7 @@ int facts_gather(struct facts *ret, const struct cgroup_host *host, const char *
 		.counters_exist = FACT_UNKNOWN,
 		.counters_readable = FACT_UNKNOWN,
 		.event_control_writable = FACT_UNKNOWN,
+		.read_only = FACT_UNKNOWN,
 		.use_hierarchy = FACT_UNKNOWN,
 		.oom_group = FACT_UNKNOWN,
 		.oom_group_kill = FACT_UNKNOWN,
@@ -310,6 +342,7 @@ int facts_gather(struct facts *ret, const struct cgroup_host *host, const char *
 		.kmsg_readable = FACT_UNKNOWN,
 		.vmstat_oom_kill = FACT_UNKNOWN,
 		.inotify = FACT_UNKNOWN,
+		.descriptors = FACT_UNKNOWN,
 		.nofile_soft = FACT_NUMBER_UNKNOWN,
 		.nofile_hard = FACT_NUMBER_UNKNOWN,
 		.swap_total_bytes = FACT_NUMBER_UNKNOWN,

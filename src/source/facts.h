@@ -52,6 +52,7 @@ struct facts {
 	enum fact counters_exist;         /* v2: at least one visible cgroup has memory.events */
 	enum fact counters_readable;      /* memory.events, v1's memory.oom_control */
 	enum fact event_control_writable; /* v1 */
+	enum fact read_only;              /* it is mounted so: nothing can be registered */
 	enum fact use_hierarchy;          /* v1: a limit holds for the cgroups below, too */
 	enum fact oom_group;              /* v2: memory.oom.group is there */
 	enum fact oom_group_kill;         /* v2: and its kills are counted */
@@ -60,6 +61,7 @@ struct facts {
 	enum fact kmsg_readable;
 	enum fact vmstat_oom_kill; /* /proc/vmstat counts the host's kills */
 	enum fact inotify;         /* an instance can be had */
+	enum fact descriptors;     /* as many more can be had as a watch of the whole host takes */
 
 	int64_t inotify_watches; /* fs.inotify.max_user_watches */
 	int64_t inotify_instances;

@@ -56,7 +56,7 @@ int cgroup_host_open(struct cgroup_host *ret, const char *proc)
 
 	r = mount_table_read(&t, proc);
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? HOST_E_NO_PROC : r;
 	if (t.n == 0)
 		return HOST_E_NO_CGROUPS;
 	host.proc = strdup(proc);

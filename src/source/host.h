@@ -76,11 +76,12 @@ enum {
 	HOST_E_NO_SUCH_PROCESS,
 	HOST_E_NO_PERMISSION,
 	HOST_E_BAD_NAME, /* empty, a component too long, malformed pid: */
+	HOST_E_NO_PROC,  /* /proc is not mounted, and with it nothing can be found */
 };
 
 /*
  * Looks at the mounts of this process. @proc is "/proc". Returns 0 (also if there is no memory
- * hierarchy: see has_memory), HOST_E_NO_CGROUPS, or a negated errno.
+ * hierarchy: see has_memory), HOST_E_NO_CGROUPS, HOST_E_NO_PROC, or a negated errno.
  */
 int cgroup_host_open(struct cgroup_host *ret, const char *proc);
 /*

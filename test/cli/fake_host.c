@@ -20,6 +20,10 @@ int cgroup_host_open(struct cgroup_host *ret, const char *proc)
 	ret->v1.root_fd = ret->v2.root_fd = -1;
 	ret->v1.has_memory = s->v1;
 	ret->v2.has_memory = s->v2;
+	ret->v1.real_root = ret->v2.real_root = !s->part;
+	ret->namespaced = s->namespaced;
+	ret->v1.root = strdup(s->part && !s->namespaced ? "/a/part" : "/");
+	ret->v2.root = strdup(ret->v1.root);
 	ret->v1.where = strdup("/sys/fs/cgroup/memory");
 	ret->v2.where = strdup(s->v1 ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup");
 	return 0;
@@ -29,7 +33,9 @@ void cgroup_host_close(struct cgroup_host *host)
 {
 	free(host->v1.where);
 	free(host->v2.where);
-	host->v1.where = host->v2.where = NULL;
+	free(host->v1.root);
+	free(host->v2.root);
+	memset(host, 0, sizeof(*host));
 }
 
 const struct cgroup_mount *cgroup_host_memory(const struct cgroup_host *host,
@@ -87,9 +93,12 @@ int cgroup_host_nearest_memory(const struct cgroup_host *host, const struct cgro
 {
 	const struct fake_cgroup *c = find(at->path);
 
-	(void)host;
+	if (!c) /* the visible root */
+		return cgroup_host_resolve(host, "/", ret);
 	if (c->nearest && strcmp(c->nearest, "-") == 0)
 		return HOST_E_NO_MEMORY;
+	if (c->nearest && strcmp(c->nearest, "/") == 0)
+		return cgroup_host_resolve(host, "/", ret);
 	return open_at(c->nearest ? find(c->nearest) : c, ret);
 }
 

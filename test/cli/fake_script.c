@@ -83,6 +83,7 @@ static int error(const char *name)
 		{ "NO_PERMISSION", HOST_E_NO_PERMISSION },
 		{ "BAD_NAME", HOST_E_BAD_NAME },
 		{ "EACCES", -EACCES },
+		{ "EAGAIN", -EAGAIN },
 		{ "EBADMSG", -EBADMSG },
 		{ "EDQUOT", -EDQUOT },
 		{ "EINVAL", -EINVAL },
@@ -260,8 +261,12 @@ static void read_error(struct fake_script *s, char **rest, bool of_add)
 	LL_APPEND(s->errors, e);
 }
 
-static void read_host(struct fake_script *s, const char *what)
+static void read_host(struct fake_script *s, char **rest)
 {
+	const char *what = must_word(rest), *visible = word(rest);
+
+	s->part = visible != NULL;
+	s->namespaced = visible && strcmp(visible, "namespace") == 0;
 	s->v1 = strcmp(what, "v1") == 0;
 	s->v2 = strcmp(what, "v2") == 0;
 	s->no_cgroups = strcmp(what, "none") == 0;
@@ -292,7 +297,7 @@ static void read_balance(struct fake_script *s, char **rest)
 static bool read_host_line(struct fake_script *s, const char *first, char **rest)
 {
 	if (strcmp(first, "host") == 0)
-		read_host(s, must_word(rest));
+		read_host(s, rest);
 	else if (strcmp(first, "cgroup") == 0)
 		read_cgroup(s, rest);
 	else if (strcmp(first, "name") == 0)

@@ -6,7 +6,9 @@
  * OOMNOTIFY_FAKE names a file of lines. Words are separated by blanks, `#` begins a comment, and
  * `\xHH` stands for a byte, as in the output. First the host, whatever is not said being in order:
  *
- *   host v1|v2|bare|none          where memory is; bare: nowhere; none: no cgroups (default: v2)
+ *   host v1|v2|bare|none [namespace|part]
+ *                                 where memory is; bare: nowhere; none: no cgroups (default: v2);
+ *                                 whose the visible root is, if not that of the hierarchy
  *   cgroup PATH [id=N] [hierarchy=v1|v2] [at=PATH]     at: its nearest with memory files; -: none
  *   name WORD ERROR               resolving WORD fails
  *   new ERROR, add PATH ERROR     monitor_new() fails, monitor_add() of PATH fails (/: the host)
@@ -81,6 +83,7 @@ struct fake_error {
 
 struct fake_script {
 	bool v1, v2, no_cgroups;
+	bool part, namespaced; /* the visible root has cgroups above it */
 	struct fake_cgroup *cgroups;
 	struct fake_error *errors;
 	int new_error;

@@ -110,6 +110,10 @@ lacks() {
 	! grep -qF -- "$2" "$1"
 }
 
+lacks_match() {
+	! grep -q -- "$2" "$1"
+}
+
 lines() {
 	[ "$(wc -l <"$1")" -eq "$2" ]
 }

@@ -36,6 +36,9 @@ ok 'all commands' offers "$commands --help --version" oomnotify ''
 ok 'a command' offers watch oomnotify wa
 ok 'help for a command' offers doctor oomnotify help d
 
+for command in help version; do
+	ok "options of $command" offers '--help -h' oomnotify "$command" -
+done
 for command in watch listen doctor; do
 	run help "$command"
 	long=$(grep -o -- '--[a-z]*=\?' out)
@@ -63,6 +66,15 @@ ok 'cgroups below' offers /system.slice/ssh.service/ oomnotify watch /system.sli
 ok 'cgroups without a slash' offers 'self system.slice/' oomnotify watch s
 ok 'cgroups as directories' offers "$work/root/user.slice/" oomnotify watch "$work/root/u"
 ok 'cgroups to listen to' offers user.slice/ oomnotify listen u
+# As if this process were in one of them, whatever hierarchy that is.
+own=$(sed -n 's/^[0-9]*:[^:]*memory[^:]*://p' /proc/self/cgroup)
+version=1
+[ -n "$own" ] || own=$(sed -n 's/^0:://p' /proc/self/cgroup) version=2
+mkdir -p "root/$own/below" "root/$own/beside"
+[ "$version" = 2 ] || touch root/memory.oom_control
+ok 'cgroups below that of a process' offers 'self/below/ self/beside/' oomnotify watch self/be
+ok 'cgroups below that of another' offers "pid:$$/below/" oomnotify watch "pid:$$/bel"
+ok 'cgroups below that of none' offers '' oomnotify watch pid:4194305/
 unset -f __oomnotify_root
 # shellcheck source=/dev/null
 . "$COMPLETION"

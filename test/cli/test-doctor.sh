@@ -54,6 +54,17 @@ ok 'colour on a terminal' grep -q "$(printf '\033')\[" out
 NO_COLOR=1 TERM=xterm timeout -k 5 "$LIMIT" "$PTY" "$OOMNOTIFY" doctor >out 2>err
 ok 'no colour with NO_COLOR' lacks out "$(printf '\033')["
 
+# On a narrow terminal lines end between words: with blanks for line ends the text is the same.
+narrow() {
+	sed -n "/^'oomnotify/,\$p" "$1" | tr -s ' \r\n' ' '
+}
+run doctor
+cp out out.wide
+# shellcheck disable=SC2016 # expanded in there
+NO_COLOR=1 TERM=xterm timeout -k 5 "$LIMIT" "$PTY" sh -c 'stty cols 50 && exec "$0" doctor' "$OOMNOTIFY" >out 2>err
+ok 'narrow terminal: no line is wider' [ "$(tr -d '\r' <out | awk 'length > 50' | grep -vc '^cgroup\|^memory controller')" -eq 0 ]
+ok 'narrow terminal: no word is broken' [ "$(narrow out)" = "$(narrow out.wide)" ]
+
 chmod 755 "$work"
 if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$OOMNOTIFY"; then
 	timeout -k 5 "$LIMIT" setpriv --reuid=65534 --regid=65534 --clear-groups "$OOMNOTIFY" doctor >out 2>err
@@ -73,4 +84,22 @@ if unshare -C true 2>/dev/null; then
 else
 	skip 'in a cgroup namespace' 'no namespace can be made here'
 fi
+# Where the limit of open files is too low for `watch`, the doctor says that and blames no file.
+promised=
+blamed=
+for n in 5 8 11 14 16 17 18 20 24 32; do
+	prlimit --nofile="$n:$n" timeout -k 5 "$LIMIT" "$OOMNOTIFY" doctor >out 2>err
+	doctor=$?
+	if [ "$text_status" -eq 0 ] && grep -q 'not writable\|not readable' out; then
+		grep -q 'not writable\|not readable' out.text || blamed="$blamed $n"
+	fi
+	prlimit --nofile="$n:$n" timeout -k 5 "$LIMIT" "$OOMNOTIFY" watch --timeout=0 >watch.out 2>watch.err
+	if ! grep -q ready watch.err; then
+		[ "$doctor" -ne 0 ] || promised="$promised $n"
+		grep -q 'raise the limit of open files' watch.err || blamed="$blamed watch:$n"
+	fi
+done
+ok 'few descriptors: watch works where the doctor says so' [ -z "$promised" ]
+ok 'few descriptors: no file is blamed' [ -z "$blamed" ]
+[ "$text_status" -ne 0 ] || ok 'enough descriptors' [ "$doctor" -eq 0 ]
 done_testing

@@ -171,4 +171,28 @@ ok 'and STOPPING=1 after it' [ "$(grep -n '^STOPPING=1$' out | cut -d: -f1)" -gt
 "$NOTIFIED" "$OOMNOTIFY" watch /a /nowhere >out 2>err
 ok 'not ready, no READY=1' [ ! -s out ]
 
+timeout -k 5 "$LIMIT" "$NOTIFIED" --full "$OOMNOTIFY" watch /a >out 2>err
+ok 'a notify socket that is full: the end comes all the same' [ $? -eq 0 ]
+script <<'S'
+cgroup /a id=7
+wait go
+S
+timeout -k 5 "$LIMIT" "$NOTIFIED" --full "$OOMNOTIFY" watch --timeout=1ms /a >out 2>err
+ok 'a notify socket that is full: --timeout' [ $? -eq 0 ]
+mkfifo messages
+exec 6<>messages
+real=$OOMNOTIFY
+OOMNOTIFY=$NOTIFIED
+STDOUT=messages start --full "$real" watch /a
+OOMNOTIFY=$real
+exec 7<messages 6<&-
+await ready
+kill -USR1 "$pid"
+IFS= read -r line <&7
+ok 'a notify socket that is full: READY=1 comes when it is taken' [ "$line" = READY=1 ]
+kill -INT "$(cat "/proc/$pid/task/$pid/children")"
+finish
+exec 7<&-
+ok 'a notify socket that is full: status' [ "$status" -eq 0 ]
+
 done_testing

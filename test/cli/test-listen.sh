@@ -75,7 +75,9 @@ cg m 16M
 run listen "$base/m" --timeout=0
 ok 'nothing came: status' [ "$status" -eq 1 ]
 ok 'nothing came: no line' [ ! -s out ]
-ok 'says that it is ready' one_line "listening on $base/m (cgroup $version), ready"
+ok 'says that it is ready' has err "listening on $base/m (cgroup $version), ready"
+ok 'nothing came: says so' has err 'the time is over: ooms that were waited for: 1, that came: 0'
+ok 'nothing came: two lines' lines err 2
 
 start listen "$base/m"
 await ready
@@ -151,6 +153,7 @@ for signal in INT TERM QUIT HUP; do
 	finish
 	ok "SIG$signal: status" [ "$status" -eq 1 ]
 	ok "SIG$signal: what came before is told" [ "$(total)" -eq 1 ]
+	ok "SIG$signal: it was not the time" lacks err 'the time is over'
 done
 
 real=$OOMNOTIFY
@@ -173,6 +176,8 @@ OOMNOTIFY=$real
 
 "$NOTIFIED" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
 ok 'READY=1' has out READY=1
+timeout -k 5 "$LIMIT" "$NOTIFIED" --full "$OOMNOTIFY" listen "$base/m" --timeout=1ms >out 2>err
+ok 'a notify socket that is full: --timeout' [ $? -eq 1 ]
 
 run listen "$base/m" --eventfd=7
 ok '--eventfd that is closed' refused 2 'descriptor 7 is not open'
@@ -181,7 +186,7 @@ ok '--eventfd that is none' refused 2 'descriptor 1 is not an eventfd'
 run listen "$base/m" --eventfd=-1
 ok '--eventfd that is no number' refused 2 "'-1' is not the number of a descriptor"
 run listen
-ok 'no name' refused 2 'no cgroup was named'
+ok 'no name' refused 2 "no cgroup was named: give a directory, the path of a cgroup, 'self', or 'pid:N'"
 run listen "$base/m" "$base/p"
 ok 'two names' refused 2 'more than one cgroup'
 run listen "$base/m" -n 0
@@ -196,6 +201,13 @@ run listen /proc
 ok 'no cgroup' refused 1 '/proc'
 run listen /
 ok 'the root' refused 2 'root cgroup'
+
+unsaid=
+for n in 6 8 11 13 14 15 16 18 20; do
+	prlimit --nofile="$n:$n" timeout -k 5 "$LIMIT" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
+	grep -q 'ready$\|raise the limit of open files' err || unsaid="$unsaid $n"
+done
+ok 'few descriptors: it listens or says what to do' [ -z "$unsaid" ]
 
 timeout "$LIMIT" "$OOMNOTIFY" listen "$base/m" >&- 2>err
 status=$?
@@ -233,6 +245,26 @@ oom "$name"
 finish
 ok 'a hostile name: line' [ "$(cat out)" = "$base/"'x\x0dq"\x5c\x1b[31m\xff: 1' ]
 ok 'a hostile name: ready' has err "$base/"'x\x0dq"\x5c\x1b[31m\xff (cgroup'
+
+if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+	cat >read-only <<'S'
+mount --make-rprivate / && mount -o remount,bind,ro "$1" || exit 99
+shift
+exec "$@"
+S
+	timeout "$LIMIT" unshare -m sh ./read-only "$mount" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
+	status=$?
+	timeout "$LIMIT" unshare -m sh ./read-only "$mount" "$OOMNOTIFY" doctor >doctor.txt 2>&1
+	if [ "$version" = v1 ]; then
+		ok 'mounted read-only: what to do' refused 1 'mounted read-only here, as in containers: have it mounted writable'
+		ok 'mounted read-only: doctor' has doctor.txt 'the cgroup file system is mounted read-only here'
+		ok 'mounted read-only: doctor blames nothing else' lacks doctor.txt 'Linux 6.18'
+	else
+		ok 'mounted read-only: listens' has err "listening on $base/m (cgroup v2), ready"
+	fi
+else
+	skip 'mounted read-only' 'a mount namespace takes root'
+fi
 
 if [ "$version" = v2 ]; then
 	cg n 16M

@@ -40,7 +40,7 @@ ok 'no such process' refused 1 "no such process: 'pid:99999999'"
 run watch /secret
 ok 'no permission' refused 1 "no permission to look at '/secret': run as root"
 run watch pid:x
-ok 'bad name' refused 1 "bad name 'pid:x': give a directory, the path of a cgroup, 'self', or 'pid:N'"
+ok 'bad name' refused 2 "bad name 'pid:x': give a directory, the path of a cgroup, 'self', or 'pid:N'"
 run watch self
 ok 'no memory' refused 1 "'self': out of memory: free some"
 run watch "$(printf '/%04095d' 0)"
@@ -58,7 +58,7 @@ ok 'counters that may not be read' refused 1 "'/closed': no permission to read i
 run watch /odd
 ok 'no inotify watch left' refused 1 'raise fs.inotify.max_user_watches'
 
-for e in 'ENFILE raise fs.file-max' 'EINVAL name one below it' 'EBADMSG please report' \
+for e in 'ENFILE raise fs.file-max' 'EAGAIN raise the limit of open files' 'EINVAL name one below it' 'EBADMSG please report' \
 	'ERANGE please report' 'EDQUOT start a second' 'EOVERFLOW please report' \
 	'ENAMETOOLONG name it by a directory' 'EOPNOTSUPP oomnotify doctor' 'EPERM run as root'; do
 	printf 'cgroup /x id=20\nadd /x %s\n' "${e%% *}" | script
@@ -92,7 +92,9 @@ run watch /a /gone
 ok 'one bad watch among good ones ends it' refused 1 "'/gone'"
 run watch /a /a /a/b
 ok 'the same twice, and one below' [ "$status" -eq 0 ]
-ok 'all are named' has err 'watching /a (cgroup v2), /a (cgroup v2), /a/b (cgroup v2), ready'
+ok 'all are named, each once' has err 'watching /a (cgroup v2), /a/b (cgroup v2), ready'
+run watch --timeout=0 /a /a /
+ok 'the root has all others' has err 'watching the whole host (cgroup v2), ready'
 
 run watch /bare
 ok 'no memory controller' refused 1 "is enabled neither for '/bare' nor above it: write +memory to /sys/fs/cgroup/cgroup.subtree_control"
@@ -120,7 +122,7 @@ run watch --timeout=0 /
 ok 'the root is the whole host' has err 'watching the whole host (cgroup v2), ready'
 ok 'the root: events' has out /x/y
 run watch --local
-ok '--local without a name' refused 2 '--local: the whole host has no counters of its own'
+ok '--local without a name' refused 2 '--local: no cgroup was named'
 run watch --local /
 ok '--local with the root' refused 2 '--local: / is the root cgroup'
 script <<'S'
@@ -145,6 +147,34 @@ run watch --timeout=0
 ok 'the whole host on v1' has err 'watching the whole host (cgroup v1), ready'
 run watch /nowhere
 ok 'v1 is where to look' has err 'below /sys/fs/cgroup/memory,'
+
+# A container: the root that is seen has counters, and limits above it that are not seen.
+script <<'S'
+host v2 namespace
+cgroup /leaf id=7 at=/
+event kind=kill cgroup=/x/y
+S
+run watch --timeout=0
+ok 'a namespace' has err 'watching all cgroups of this namespace (cgroup v2), ready'
+ok 'a namespace: what is not seen' has err 'note: limits above the visible root are not seen: of an oom at one of them only the kills'
+ok 'a namespace: events' has out /x/y
+run watch --timeout=0 /leaf
+ok 'a namespace: accounted in its root' has err "accounted in '/': watching that"
+ok 'a namespace: and that is watched' has err 'watching all cgroups of this namespace (cgroup v2), ready'
+run watch --timeout=0 --local /
+ok 'a namespace: --local takes its root' has err 'watching / (cgroup v2), ready'
+run watch --timeout=0 --local /leaf
+ok 'a namespace: --local, accounted in its root' has err 'watching / (cgroup v2), ready'
+run watch -q --timeout=0
+ok 'a namespace, quiet' [ ! -s err ]
+script <<'S'
+host v1 part
+cgroup /a id=7
+S
+run watch --timeout=0
+ok 'a part of v1' has err 'watching all cgroups of the part that is mounted here (cgroup v1), ready'
+run watch --timeout=0 /a
+ok 'a part of v1: what is not seen' has err "is told as one of the root, 'limit here or above'"
 
 script <<'S'
 host none

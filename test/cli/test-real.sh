@@ -51,15 +51,19 @@ touch file
 run watch ./file
 ok 'a file' refused 1 "not a cgroup: './file'"
 run watch ''
-ok 'an empty name' refused 1 "bad name ''"
+ok 'an empty name' refused 2 "bad name ''"
 run watch pid:
-ok 'no pid' refused 1 "bad name 'pid:'"
+ok 'no pid' refused 2 "bad name 'pid:'"
 run watch pid:x
-ok 'no number' refused 1 "bad name 'pid:x'"
+ok 'no number' refused 2 "bad name 'pid:x'"
+for name in pid:0 pid:1x pid:-1; do
+	run watch "$name"
+	ok "$name" refused 2 "bad name '$name'"
+done
 run watch pid:4194305 # above the largest pid that a kernel gives
 ok 'no such process' refused 1 "'pid:4194305'"
 run watch "$(printf '/%04095d' 0)"
-ok 'a path of 4096 bytes' refused 1 "'/0000"
+ok 'a path of 4096 bytes' refused 2 "'/0000"
 run watch "$(printf '/a\nb\033[31m')"
 ok 'odd bytes' refused 1 "'/a\\x0ab\\x1b[31m'"
 other=$(sed -n 's/.* \(\/[^ ]*\) .* - cgroup cgroup .*,pids.*/\1/p' /proc/self/mountinfo | head -n 1)
@@ -93,8 +97,18 @@ S
 	timeout "$LIMIT" unshare -m sh ./bare "$OOMNOTIFY" watch >out 2>err
 	status=$?
 	ok 'no cgroup file system' refused 1 'no cgroup file system is mounted here: mount one'
+	if grep -q __asan_init "$OOMNOTIFY"; then
+		skip 'no /proc' 'AddressSanitizer needs it'
+	else
+		for command in watch 'listen self' doctor; do
+			# shellcheck disable=SC2016,SC2086 # expanded in there; words
+			timeout "$LIMIT" unshare -m sh -c 'umount -l /proc; exec "$@"' sh "$OOMNOTIFY" $command >out 2>err
+			status=$?
+			ok "no /proc: $command" refused 1 "/proc is not mounted here, which tells where the cgroups are: mount it"
+		done
+	fi
 else
-	skip 'no cgroup file system' 'a mount namespace takes root'
+	skip 'no cgroup file system, no /proc' 'a mount namespace takes root'
 fi
 
 # A cgroup of our own: below this one where it lies in the hierarchy that holds memory.

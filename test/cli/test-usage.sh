@@ -71,6 +71,14 @@ run -V
 ok '-V' cmp -s out version.out
 run version x
 ok 'version with an argument' refused 2 "takes no argument, but got 'x'"
+for command in version help; do
+	run "$command" -h
+	ok "$command -h: usage" has out "usage: oomnotify $command"
+	ok "$command -h: status" [ "$status" -eq 0 ]
+	ok "$command -h: no blanks at line ends" lacks_match out ' $'
+done
+run version -x
+ok 'version with an unknown option' refused 2 "version: unknown option '-x'"
 
 run watch --help
 ok 'watch --help: status' [ "$status" -eq 0 ]
@@ -96,6 +104,14 @@ run watch --nonsense -xq /a
 ok 'unknown long option before a cluster' refused 2 "watch: unknown option '--nonsense'"
 run watch --quiet=1 -xq /a
 ok 'a value for an option with a letter' refused 2 "watch: option '--quiet' takes no value"
+run watch -q=1 /a
+ok 'a value for a letter' refused 2 "watch: option '-q' takes no value"
+run watch -q= /a
+ok 'an empty value for a letter' refused 2 "watch: option '-q' takes no value"
+run watch --json /a -qq=1
+ok 'a value for the last of a cluster' refused 2 "watch: option '-q' takes no value"
+run watch -=1 /a
+ok 'a value for nothing' refused 2 "watch: unknown option '-='"
 run watch -q -- -xq
 ok 'no option after --' refused 1 "no such cgroup: '-xq'"
 run watch --json -qn
@@ -149,9 +165,9 @@ done
 run watch -q -n 18446744073709551615 /a
 ok 'the largest -n' [ "$status" -eq 0 ]
 
-for time in abc '' 1x 1.2.3 ' 1' 1e3 inf 0x10 5m; do
+for time in abc '' 1x 1.2.3 ' 1' 1e3 5. inf 0x10 5m; do
 	run watch "--timeout=$time" /a
-	ok "--timeout='$time'" refused 2 "watch: --timeout: '$time' is not a time"
+	ok "--timeout='$time'" refused 2 "watch: --timeout: '$time' is not a time: give seconds in digits, as 10 or 0.5"
 done
 for time in -1 99999999999999999999 300000000h; do
 	run watch "--timeout=$time" /a

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "cli/doctor.h"
+#include "cli/fold.h"
 #include "fail_malloc.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
@@ -65,6 +66,7 @@ static struct machine machine(enum hierarchy h)
 			   .kmsg_readable = FACT_YES,
 			   .vmstat_oom_kill = FACT_YES,
 			   .inotify = FACT_YES,
+			   .descriptors = FACT_YES,
 			   .inotify_watches = 8200,
 			   .inotify_instances = 128,
 			   .inotify_queue = 16384,
@@ -165,6 +167,7 @@ static void on_v2(void **state)
 static void on_v1(void **state)
 {
 	struct machine m = machine(HIERARCHY_V1);
+	struct doctor_report r;
 
 	(void)state;
 	v1_why = NULL;
@@ -174,9 +177,40 @@ static void on_v1(void **state)
 	m.facts.kmsg_readable = FACT_NO;
 	v1_why = "polled";
 	check(&m, "v1_eventfd vmstat works: polled use_hierarchy v1_removed victims_unnamed");
+	m.facts.inotify = FACT_NO; /* v1 does without */
+	check(&m, "v1_eventfd vmstat works: polled no_inotify use_hierarchy v1_removed "
+		  "victims_unnamed");
+	m.facts.read_only = FACT_YES;
+	report(&m, &r);
+	assert_non_null(strstr(r.sources[1].why, "mounted read-only here"));
+	assert_ptr_equal(r.notes[0].text, r.sources[1].why);
+	m.facts.descriptors = FACT_NO;
+	m.facts.counters_readable = FACT_UNKNOWN;
+	check(&m, "v1_eventfd vmstat fails: few_descriptors");
+	report(&m, &r);
+	assert_string_equal(r.sources[1].why, "too few descriptors are left to try it");
 	m.built_n = 1; /* without its source */
 	check(&m, "vmstat fails: no_source");
 	machine_done(&m);
+}
+
+/* v1 signals an oom at a limit above to all below it, whatever they can see; v2 does not count it here. */
+static void below_limits_that_are_not_seen(void **state)
+{
+	struct machine v1 = machine(HIERARCHY_V1), v2 = machine(HIERARCHY_V2);
+	struct doctor_report r;
+
+	(void)state;
+	v1_why = NULL;
+	v1.host.v1.real_root = v2.host.v2.real_root = false;
+	report(&v1, &r);
+	assert_string_equal(r.notes[r.notes_n - 1].id, "part");
+	assert_non_null(strstr(r.notes[r.notes_n - 1].text, "'limit here or above'"));
+	report(&v2, &r);
+	assert_string_equal(r.notes[r.notes_n - 1].id, "part");
+	assert_non_null(strstr(r.notes[r.notes_n - 1].text, "not told, only the kills"));
+	machine_done(&v1);
+	machine_done(&v2);
 }
 
 static void without_the_controller(void **state)
@@ -256,7 +290,8 @@ static void json(void **state)
 	check_keys(json_object_get(all, "kernel"), "release machine");
 	check_keys(json_object_get(all, "memory"),
 		   "hierarchy layout mount root real_root namespaced localevents use_hierarchy "
-		   "counters_readable event_control_writable oom_group oom_group_kill");
+		   "counters_readable event_control_writable oom_group oom_group_kill "
+		   "read_only");
 	check_keys(json_object_get(all, "rights"), "euid capabilities");
 	check_keys(json_object_get(all, "limits"),
 		   "open_files open_files_max inotify_watches inotify_instances "
@@ -378,6 +413,33 @@ static void as_text(void **state)
 	machine_done(&m);
 }
 
+static void lines_end_at_blanks(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t width;
+		const char *want;
+	} rows[] = {
+		{ "", 4, "" },
+		{ "a b c", 5, "a b c" },
+		{ "a b c", 4, "a b\nc" },
+		{ "a b c", 3, "a b\nc" },
+		{ "a b c", 1, "a\nb\nc" },
+		{ "too-long a", 3, "too-long\na" },
+		{ "a too-long b", 3, "a\ntoo-long\nb" },
+		{ "ab cd ef gh", 5, "ab cd\nef gh" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		_cleanup_free_ char *text = strdup(rows[i].text);
+
+		assert_non_null(text);
+		fold(text, rows[i].width);
+		assert_string_equal(text, rows[i].want);
+	}
+}
+
 static int print_text(void *ctx)
 {
 	static const struct text_style terminal = { .aligned = true, .ascii = true };
@@ -417,11 +479,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(on_v2),
 		cmocka_unit_test(on_v1),
+		cmocka_unit_test(below_limits_that_are_not_seen),
 		cmocka_unit_test(without_the_controller),
 		cmocka_unit_test(json),
 		cmocka_unit_test(json_without_cgroups),
 		cmocka_unit_test(json_is_whole_or_refused),
 		cmocka_unit_test(as_text),
+		cmocka_unit_test(lines_end_at_blanks),
 		cmocka_unit_test(text_needs_memory_at_every_place),
 	};
 

@@ -175,6 +175,8 @@ static void v1_files(void **state)
 	assert_int_equal(f.counters_readable, FACT_NO);
 	assert_int_equal(f.event_control_writable, FACT_NO);
 	assert_int_equal(f.oom_group, FACT_UNKNOWN);
+	assert_int_equal(f.read_only, FACT_NO);
+	assert_int_equal(f.descriptors, FACT_YES);
 	make_file(t.cg, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
 	make_file(t.cg, "cgroup.event_control", "");
 	for (size_t i = 0; i < N(rows); i++) {

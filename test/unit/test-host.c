@@ -654,7 +654,7 @@ static void a_mount_that_is_none(void **state)
 
 	(void)state;
 	tree_make(&t);
-	assert_int_equal(cgroup_host_open(&host, t.proc), -ENOENT);
+	assert_int_equal(cgroup_host_open(&host, t.proc), HOST_E_NO_PROC);
 	make_file(t.proc, "self/mountinfo", "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n");
 	assert_int_equal(cgroup_host_open(&host, t.proc), HOST_E_NO_CGROUPS);
 	assert_true(host.fake); /* not written */

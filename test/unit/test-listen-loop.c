@@ -195,7 +195,7 @@ static int run_failing(uint64_t input, uint64_t timeout_ns, int (*first)(void *u
 					  .on_timeout = fail_timeout,
 					  .on_signal = fail_signal,
 					  .begin = first };
-	struct loop l = { 0 };
+	struct loop l = LOOP_NULL;
 	int r = loop_run(&l, &(struct loop_spec){ .calls = &calls,
 						  .input_fd = eventfd((unsigned)input, EFD_CLOEXEC),
 						  .output_fd = STDOUT_FILENO,
@@ -230,8 +230,9 @@ static void a_handler_that_fails_ends_the_loop(void **state)
 		struct outcome o = in_child(rows[i]);
 
 		assert_int_equal(o.status, STATUS_FAILURE);
-		assert_string_equal(o.err, "oomnotify: the event loop failed: Cannot allocate "
-					   "memory\n");
+		assert_string_equal(o.err, "oomnotify: the event loop failed: out of memory: free "
+					   "some, or raise the limit of the cgroup that oomnotify "
+					   "runs in\n");
 	}
 }
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../cgsim/fake_tree.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "fail_malloc.h"
 #include "lib/monitor.h"
@@ -266,6 +267,44 @@ static void a_positive_answer_is_no_error(void **state)
 	fake_close(&ft);
 }
 
+/* What one look brings has one moment, on both clocks. */
+static void one_moment_one_time(void **state)
+{
+	uint64_t from_boottime = clock_boottime_ns(), from_realtime = clock_realtime_ns();
+	uint64_t boottime = 0, realtime = 0;
+	struct cgroup_at at;
+	struct fake_tree ft;
+	struct monitor *m;
+	struct event *e;
+	unsigned events = 0;
+
+	(void)state;
+	fake_open(&ft);
+	fake_mkdir(&ft, "t");
+	fake_mkdir(&ft, "t/a");
+	fake_mkdir(&ft, "t/b");
+	fake_at(&ft, "t", &at);
+	assert_int_equal(monitor_new(&m, &ft.host), 0);
+	assert_int_equal(monitor_add(m, &at, 0, EVENT_MASK_ALL, 1), 0);
+	fake_count(&ft, "t/a", "oom_kill", 1);
+	fake_count(&ft, "t/b", "oom_kill", 1);
+	fake_count(&ft, "t", "oom", 2);
+	assert_true(monitor_settle(m) >= 0);
+	for (; monitor_next(m, &e) > 0; events++) {
+		assert_in_range(e->realtime_ns, from_realtime, clock_realtime_ns());
+		assert_in_range(e->boottime_ns, from_boottime, clock_boottime_ns());
+		assert_true(events == 0 || e->boottime_ns == boottime);
+		assert_true(events == 0 || e->realtime_ns == realtime);
+		boottime = e->boottime_ns;
+		realtime = e->realtime_ns;
+		event_free(e);
+	}
+	assert_int_equal(events, 3);
+	monitor_free(m);
+	cgroup_at_close(&at);
+	fake_close(&ft);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +312,7 @@ int main(void)
 		cmocka_unit_test(each_allocation_host),
 		cmocka_unit_test(each_descriptor),
 		cmocka_unit_test(a_positive_answer_is_no_error),
+		cmocka_unit_test(one_moment_one_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

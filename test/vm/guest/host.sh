@@ -68,7 +68,7 @@ in_own_mount() {
 
 mkdir /tmp/m
 doctor_says 'visible root         that of the cgroup namespace' in_own_mount oomnotify doctor
-watched_as 'the whole host' in_own_mount oomnotify watch /tmp/m --timeout=0
+watched_as 'all cgroups of this namespace' in_own_mount oomnotify watch /tmp/m --timeout=0
 
 echo $$ >"$CGROUP/a/b/c/cgroup.procs"
 host_real /a/b/c
