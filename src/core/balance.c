@@ -78,6 +78,13 @@ const char *unproven_reason_text(unsigned bit)
 		       "every oom can be placed";
 	case UNPROVEN_V1_UNSEEN:
 		return "cgroup v1: cgroups came and went before they could be registered";
+	case UNPROVEN_UNSEEN:
+		return "inotify's limits were reached: children of the root cgroup may have come "
+		       "and gone unseen";
+	case UNPROVEN_SWITCHED:
+		return "the memory controller of a watched cgroup was switched off for a while: "
+		       "what "
+		       "happened meanwhile is not known";
 	default:
 		return "unknown";
 	}

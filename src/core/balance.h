@@ -38,8 +38,12 @@ enum unproven_reason {
 	UNPROVEN_V1_CHANGING = 1U << 10,
 	/* v1: cgroups came and went before they could be registered. */
 	UNPROVEN_V1_UNSEEN = 1U << 11,
+	/* Children of the root may have come and gone unseen: inotify told too little. */
+	UNPROVEN_UNSEEN = 1U << 12,
+	/* Memory was switched off for a while: what happened meanwhile is not known. */
+	UNPROVEN_SWITCHED = 1U << 13,
 };
-#define UNPROVEN_REASONS 12
+#define UNPROVEN_REASONS 14
 
 struct balance_line {
 	uint64_t counted;  /* by the kernel since the watch began */

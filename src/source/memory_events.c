@@ -77,7 +77,9 @@ static int v2_open(struct source **ret, const struct source_args *args)
 	v2->whole.flat = false;
 	v2->descriptors_max = descriptor_budget();
 	v2->ledger = ledger_new(&v2_tree_ops, v2_report, &v2->tree);
-	r = v2->ledger ? v2_changes_open(v2) : -ENOMEM;
+	r = v2->ledger ? v2_notice_open(v2) : -ENOMEM;
+	if (r == 0)
+		r = v2_changes_open(v2);
 	if (r < 0) {
 		v2_close(&v2->s);
 		return r;
@@ -95,6 +97,7 @@ static struct source *v2_close(struct source *s)
 	v2_watch_free_all(v2); /* and with the watches all that they needed */
 	ledger_free(v2->ledger);
 	tree_watch_close(v2->changes);
+	v2_notice_close(v2);
 	free(v2);
 	return NULL;
 }
@@ -184,6 +187,14 @@ static void add_restless(const struct v2_source *v2, struct balance *b)
 	}
 }
 
+static void add_unseen(const struct v2_source *v2, struct balance *b)
+{
+	b->reasons |= v2->unseen;
+	for (unsigned k = 0; v2->unseen && k < COUNTED_KINDS; k++)
+		if (k != EVENT_KILL || !v2->host.on)
+			b->kind[k].unproven = UINT64_MAX;
+}
+
 static void v2_balance(const struct source *s, struct balance *sum)
 {
 	const struct v2_source *v2 = (const struct v2_source *)s;
@@ -195,29 +206,9 @@ static void v2_balance(const struct source *s, struct balance *sum)
 	b.kind[EVENT_KILL].reported += v2->host.told;
 	if (v2->settling)
 		b.kind[EVENT_KILL].counted -= v2_host_excess(v2);
+	add_unseen(v2, &b);
 	balance_add(sum, &b);
 	balance_add(sum, &v2->unproven);
-}
-
-static const char *v2_notice(const struct source *s)
-{
-	const struct v2_source *v2 = (const struct v2_source *)s;
-	const struct top *t;
-
-	if (v2->blind)
-		return "inotify refuses more watches (fs.inotify.max_user_watches, or /proc is "
-		       "closed to "
-		       "this process): cgroups that come and go are found within a second";
-	if (tree_watch_limited(v2->changes))
-		return "fs.inotify.max_user_watches is reached: some removals are not told";
-	DL_FOREACH (v2->tops, t)
-		if (t->poll_ns != 0)
-			return "too many open files: some cgroups are looked at once a second only";
-	DL_FOREACH (v2->tops, t)
-		if (t->state == TOP_DORMANT)
-			return "a watched cgroup has no memory controller now: it is seen again "
-			       "once it has";
-	return NULL;
 }
 
 const struct source_ops source_memory_events = {

@@ -40,6 +40,35 @@ static int created(struct v2_source *v2, const struct tree_change *c)
 	return r;
 }
 
+/* The removal of @path is that of a top, which judges itself. */
+static bool bury(struct v2_source *v2, const char *path)
+{
+	struct top *t;
+
+	DL_FOREACH (v2->tops, t)
+		if (t->state == TOP_LOST && !t->buried && strcmp(t->path, path) == 0) {
+			t->buried = true;
+			return true;
+		}
+	return false;
+}
+
+/*
+ * A cgroup that nobody had opened came and went. Where memory is switched off it counted nothing, and
+ * one that was judged before its removal was told is in doubt already, for the same reason.
+ */
+static void deleted_unseen(struct v2_source *v2, const char *dir)
+{
+	_cleanup_close_ int fd = -1;
+	bool on = true;
+
+	if (v2_tree_open(v2->s.host->v2.root_fd, dir, 0, &fd) == 0)
+		(void)v2_tree_ops.gives_memory(&v2->whole, fd, &on);
+	if (on)
+		v2_unseen(v2, v2->s.host->v2.local_events ? UNPROVEN_LOCALEVENTS
+							  : UNPROVEN_TOP_UNDER_ROOT);
+}
+
 static int deleted(struct v2_source *v2, const struct tree_change *c)
 {
 	_cleanup_free_ char *path = v2_join(c->dir, c->name);
@@ -55,6 +84,8 @@ static int deleted(struct v2_source *v2, const struct tree_change *c)
 		else if (strcmp(t->parent, c->dir) == 0)
 			v2_guard_soil(t);
 	}
+	if (v2_discovers(v2, c->dir) && !bury(v2, path))
+		deleted_unseen(v2, c->dir);
 	HASH_FIND_STR(v2->dirs, path, d);
 	if (d && v2_id_of(v2, path) == 0)
 		v2_dir_free(v2, d);
@@ -82,6 +113,21 @@ static int counted(struct v2_source *v2, const struct tree_change *c)
 	return t ? v2_top_check(t, v2->now_ns) : 0;
 }
 
+/* Whatever can be told of removed neighbours and children may have been lost. */
+static void overflowed(struct v2_source *v2)
+{
+	const struct v2_watch *w;
+	struct top *t;
+
+	DL_FOREACH (v2->tops, t) {
+		v2_guard_soil(t);
+		t->guard.children |= v2->tree.flat;
+	}
+	LL_FOREACH (v2->watches, w)
+		if (w->host || w->deep)
+			v2_unseen(v2, UNPROVEN_UNSEEN);
+}
+
 static void changed(void *ctx, const struct tree_change *c)
 {
 	struct v2_source *v2 = ctx;
@@ -101,6 +147,7 @@ static void changed(void *ctx, const struct tree_change *c)
 		r = counted(v2, c);
 		break;
 	case TREE_OVERFLOW:
+		overflowed(v2);
 		r = -EOVERFLOW;
 		break;
 	}

@@ -12,6 +12,7 @@
  *   v2_gone.c        removals to be told
  *   v2_changes.c     what inotify tells, and looking at everything when it did not
  *   v2_host.c        /proc/vmstat: kills that no memory.events shows
+ *   v2_notice.c      what restricts the source, in words
  *   v2_report.c      from the ledger's report to an event
  */
 #define HASH_NONFATAL_OOM 1
@@ -73,6 +74,7 @@ struct top {
 	bool measured;
 	struct deltas dead; /* as after the removal */
 	bool mourned;       /* its removal is to be told, also if it was not named */
+	bool buried;        /* inotify has told its removal */
 	/* v2_source.settling */
 	bool settled;
 	struct top *prev, *next;
@@ -112,11 +114,12 @@ struct host_account {
 	bool on;           /* the whole host is watched and vmstat speaks of just this host */
 	uint64_t base;     /* vmstat's oom_kill when the watch began, less what was told by then */
 	uint64_t told;     /* kills told for "/" from the difference */
-	bool deaths;       /* a top was removed: a difference may be its last moment */
+	bool doubt;        /* a child of the root was removed, or may have come and gone unseen */
 	uint64_t seen;     /* the value being judged, */
 	uint64_t judge_ns; /* when; 0: none is */
 	bool confirmed;    /* the difference was there once before */
 	uint64_t next_ns;  /* not to be looked at before */
+	bool wanted;       /* then it is to be */
 };
 
 struct v2_source {
@@ -142,6 +145,10 @@ struct v2_source {
 	bool unheard; /* inotify has more to tell than one round takes */
 	bool settling;
 	unsigned settle_rounds;
+	unsigned unseen;         /* UNPROVEN_* bits: cgroups may have come and gone unseen */
+	char *denied;            /* a cgroup whose counters may not be read; NULL: none */
+	bool denied_more;        /* and others */
+	char *notice;            /* NOTICE_MAX bytes */
 	struct balance unproven; /* only `unproven`, `reasons` and `late` are used */
 	uint64_t now_ns;         /* of the call that is being served */
 };
@@ -199,8 +206,8 @@ char *v2_parent_path(const char *path);
 
 /* v2_walk.c: of a top that is TOP_LIVE when called */
 int v2_walk_ready(struct source_io *io, uint32_t events, uint64_t now_ns);
-/* Something may not be read: whatever it counts is unproven. */
-void v2_unreadable(struct v2_source *v2);
+/* What @path counts may not be read, or makes no sense: it is unproven. */
+void v2_unreadable(struct v2_source *v2, const char *path, int error);
 /* One read; a walk if there is news. */
 int v2_walk_look(struct top *t, uint64_t now_ns);
 int v2_walk_run(struct top *t, uint64_t now_ns);
@@ -266,8 +273,21 @@ int v2_host_run(struct v2_source *v2, uint64_t now_ns);
 uint64_t v2_host_due(const struct v2_source *v2);
 /* How many kills more were told than the host counted: none, unless we are wrong. */
 uint64_t v2_host_excess(const struct v2_source *v2);
+/*
+ * Cgroups may have come and gone below the root that nobody looked into: their ooms are unproven for
+ * @reason, and so are their kills where vmstat does not tell them.
+ */
+void v2_unseen(struct v2_source *v2, enum unproven_reason reason);
 /* Asks for a comparison; at most once a second but for the last. */
 void v2_host_look(struct v2_source *v2, uint64_t now_ns);
+
+/* v2_notice.c */
+int v2_notice_open(struct v2_source *v2);
+void v2_notice_close(struct v2_source *v2);
+/* What restricts the source right now; NULL: nothing. */
+const char *v2_notice(const struct source *s);
+/* @path may not be read: from now on a notice names it. */
+void v2_notice_denied(struct v2_source *v2, const char *path);
 
 /* v2_report.c */
 int v2_report(void *ctx, const struct ledger_report *report);

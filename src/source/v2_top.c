@@ -333,7 +333,7 @@ static int finish(struct top *t, uint64_t now_ns)
 		t->judge_ns = 0;
 		return v2_top_check(t, now_ns); /* memory may be on again already */
 	}
-	v2->host.deaths |= !t->named || t->guard.root;
+	v2->host.doubt |= !t->named || t->guard.root;
 	v2_host_look(v2, now_ns);
 	r = v2_gone(v2, t->path, t->id, t->named || t->mourned);
 	if (r == 0)

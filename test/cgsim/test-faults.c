@@ -279,6 +279,18 @@ static void a_watch_above_that_fails_harms_nobody(void **state)
 	}
 }
 
+/* All that may have been missed is oom, group kill and kill in any number. */
+static void in_doubt(struct fixture *f, enum unproven_reason reason)
+{
+	struct balance b = settle(f);
+
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_UNPROVEN);
+	assert_true(b.reasons & reason);
+	assert_true(b.kind[EVENT_OOM].unproven == UINT64_MAX);
+	assert_true(b.kind[EVENT_GROUP_KILL].unproven == UINT64_MAX);
+	assert_true(b.kind[EVENT_KILL].unproven == UINT64_MAX);
+}
+
 static void without_inotify_cgroups_are_found_all_the_same(void **state)
 {
 	struct fixture *f = *state;
@@ -286,7 +298,7 @@ static void without_inotify_cgroups_are_found_all_the_same(void **state)
 	fake_mkdir(&f->ft, "old");
 	fail_call_arm(FAIL_INOTIFY, 1, true);
 	watch(f, "");
-	assert_non_null(strstr(monitor_notice(f->m), "within a second"));
+	assert_non_null(strstr(monitor_notice(f->m), "is not seen"));
 	fake_mkdir(&f->ft, "new");
 	fake_count(&f->ft, "new", "oom_kill", 2);
 	await(f, "kill /new 2\n");
@@ -298,7 +310,8 @@ static void without_inotify_cgroups_are_found_all_the_same(void **state)
 	await(f, "kill /later 1\n");
 	fake_rmdir(&f->ft, "later");
 	told(f, "kill /new 2\noom /old 1\nkill /later 1\ngone /later 1\n");
-	assert_true(!monitor_notice(f->m) || !strstr(monitor_notice(f->m), "within a second"));
+	assert_true(!monitor_notice(f->m) || !strstr(monitor_notice(f->m), "is not seen"));
+	in_doubt(f, UNPROVEN_UNSEEN); /* what came and went in between */
 }
 
 /* Memory is switched on again while no file can be opened. */
@@ -323,17 +336,19 @@ static void a_controller_that_comes_back_in_bad_times(void **state)
 }
 
 /* Fills inotify's queue, which keeps a limited number of events, with cgroups of no interest. */
-static void overflow(struct fixture *f)
+static void overflow(struct fixture *f, const char *dir)
 {
+	char noise[64];
 	FILE *in = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
 	unsigned max = 0;
 
 	assert_non_null(in);
 	assert_int_equal(fscanf(in, "%u", &max), 1);
 	(void)fclose(in);
+	(void)snprintf(noise, sizeof(noise), "%s/noise", dir);
 	for (unsigned i = 0; i <= max / 2; i++) {
-		assert_int_equal(mkdirat(f->ft.fd, "noise", 0755), 0);
-		assert_int_equal(unlinkat(f->ft.fd, "noise", AT_REMOVEDIR), 0);
+		assert_int_equal(mkdirat(f->ft.fd, noise, 0755), 0);
+		assert_int_equal(unlinkat(f->ft.fd, noise, AT_REMOVEDIR), 0);
 	}
 }
 
@@ -346,7 +361,7 @@ static void after_an_overflow_everything_is_looked_at(void **state)
 	assert_int_equal(watch_flags(f, "", MONITOR_GONE_ALL), 0);
 	fake_count(&f->ft, "loud", "oom_kill", 1);
 	told(f, "kill /loud 1\n");
-	overflow(f);
+	overflow(f, ".");
 	fake_rmdir(&f->ft, "loud");
 	fake_rmdir(&f->ft, "quiet");
 	fake_mkdir(&f->ft, "new");
@@ -364,6 +379,32 @@ static void after_an_overflow_everything_is_looked_at(void **state)
 	work(f);
 	fake_rmdir(&f->ft, "calm/later");
 	told(f, "gone /calm/leaf 1\ngone /calm/later 1\n");
+	in_doubt(f, UNPROVEN_UNSEEN);
+}
+
+/* Which of the two had the kill can only be told by the order of removals, which was lost. */
+static void after_an_overflow_neighbours_may_have_died(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/neighbour");
+	fake_mkdir(&f->ft, "p/t");
+	fake_mkdir(&f->ft, "noisy");
+	fake_mkdir(&f->ft, "noisy/t");
+	watch(f, "p/t");
+	watch(f, "noisy/t");
+	overflow(f, "noisy");
+	fake_count(&f->ft, "p/neighbour", "oom_kill", 1);
+	fake_rmdir(&f->ft, "p/neighbour");
+	fake_memory(&f->ft, "p/t", false); /* heard of with the next reading */
+	fake_rmdir(&f->ft, "p/t");
+	await(f, "gone /p/t 1\n");
+	told(f, "gone /p/t 1\n");
+	b = settle(f);
+	assert_int_equal(b.kind[EVENT_KILL].unproven, 1);
+	assert_true(b.reasons & UNPROVEN_SIBLINGS_GONE);
 }
 
 /* A cgroup's inode number never comes again; that of a file in /tmp may. */
@@ -436,16 +477,66 @@ static void under_localevents_a_last_moment_is_unproven(void **state)
 	assert_true(b.reasons & UNPROVEN_LOCALEVENTS);
 }
 
-/* What a watch by name told before the host was watched is no kill too many. */
-static void the_hosts_account_begins_with_what_was_told(void **state)
+/* Made, used and removed before anybody could open it. */
+static void a_child_of_the_root_that_was_never_seen_is_in_doubt(void **state)
 {
 	struct fixture *f = *state;
 
+	watch(f, "");
+	fake_mkdir(&f->ft, "v");
+	fake_rmdir(&f->ft, "v");
+	told(f, "");
+	in_doubt(f, UNPROVEN_TOP_UNDER_ROOT);
+}
+
+/* The second takes the first one's name, so that the first one's creation leads to the second. */
+static void one_of_two_of_a_name_was_never_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	skip_if_inodes_return(f);
+	watch(f, "");
+	fake_mkdir(&f->ft, "v");
+	fake_rmdir(&f->ft, "v");
+	fake_mkdir(&f->ft, "v");
+	fake_count(&f->ft, "v", "oom_kill", 1);
+	told(f, "kill /v 1\n");
+	in_doubt(f, UNPROVEN_TOP_UNDER_ROOT);
+}
+
+static void give_vmstat(struct fixture *f)
+{
 	f->ft.host.v2.real_root = true;
 	free(f->ft.host.proc);
 	f->ft.host.proc = strdup(f->ft.dir);
 	assert_non_null(f->ft.host.proc);
 	fake_write(&f->ft, "", "vmstat", "oom_kill 5\n");
+}
+
+static void only_vmstat_has_the_kill_of_one_never_seen(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	give_vmstat(f);
+	watch(f, "");
+	fake_mkdir(&f->ft, "v");
+	fake_write(&f->ft, "", "vmstat", "oom_kill 6\n");
+	fake_rmdir(&f->ft, "v");
+	await(f, "kill / 1 removed unplaced\n");
+	b = settle(f);
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_UNPROVEN);
+	assert_int_equal(b.kind[EVENT_KILL].unproven, 0);
+	assert_int_equal(b.kind[EVENT_KILL].counted, 1);
+	assert_true(b.kind[EVENT_OOM].unproven == UINT64_MAX);
+}
+
+/* What a watch by name told before the host was watched is no kill too many. */
+static void the_hosts_account_begins_with_what_was_told(void **state)
+{
+	struct fixture *f = *state;
+
+	give_vmstat(f);
 	fake_mkdir(&f->ft, "t");
 	watch(f, "t");
 	fake_write(&f->ft, "", "vmstat", "oom_kill 6\n");
@@ -470,7 +561,11 @@ int main(void)
 		CASE(without_inotify_cgroups_are_found_all_the_same),
 		CASE(a_controller_that_comes_back_in_bad_times),
 		CASE(after_an_overflow_everything_is_looked_at),
+		CASE(after_an_overflow_neighbours_may_have_died),
 		CASE(two_of_one_name_are_both_told),
+		CASE(a_child_of_the_root_that_was_never_seen_is_in_doubt),
+		CASE(one_of_two_of_a_name_was_never_seen),
+		CASE(only_vmstat_has_the_kill_of_one_never_seen),
 		CASE(a_removal_is_not_taken_for_that_of_a_successor),
 		CASE(under_localevents_a_last_moment_is_unproven),
 		CASE(the_hosts_account_begins_with_what_was_told),
