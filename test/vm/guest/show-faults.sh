@@ -64,6 +64,92 @@ no_rights() {
 	expect_status 0
 }
 
+# expect_note PATTERN
+expect_note() {
+	grep -q "$1" "$ERR" || fail "no note of $1"
+}
+
+# doubted: ooms that may have happened unseen are told to be unproven, and why.
+doubted() {
+	expect_status 4
+	expect_note "^oomnotify: unproven: $1"
+}
+
+# short_lived N...: cgroups below the root that nobody can look into before they are gone.
+short_lived() {
+	for i in "$@"; do
+		mkdir "$CGROUP/short$i"
+		echo 4M >"$CGROUP/short$i/memory.max"
+		eat "/short$i" 16M
+		rmdir "$CGROUP/short$i"
+	done
+}
+
+never_seen() {
+	begin
+	kill -STOP "$WATCH"
+	short_lived 1 2 3
+	kill -CONT "$WATCH"
+	end
+	expect "kills in children of the root that were never seen" "$(told kill)" 3
+	expect "of these told of the root" "$(told_at kill /)" 3
+	doubted "a watched child of the root"
+}
+
+queue_ran_over() {
+	queued=$(cat /proc/sys/fs/inotify/max_queued_events)
+	echo 2 >/proc/sys/fs/inotify/max_queued_events
+	begin
+	kill -STOP "$WATCH"
+	short_lived 1 2 3 4 5 6 7 8 9
+	kill -CONT "$WATCH"
+	end
+	echo "$queued" >/proc/sys/fs/inotify/max_queued_events
+	expect "kills with a queue of 2" "$(told kill)" 9
+	doubted "inotify's limits"
+}
+
+no_watches() {
+	watches=$(cat /proc/sys/fs/inotify/max_user_watches)
+	echo 0 >/proc/sys/fs/inotify/max_user_watches
+	begin
+	mkdir "$CGROUP/later"
+	echo 4M >"$CGROUP/later/memory.max"
+	eat /later 16M
+	until grep -q '"/later"' "$OUT"; do usleep 50000; done
+	end
+	echo "$watches" >/proc/sys/fs/inotify/max_user_watches
+	expect "kills without inotify in a new cgroup" "$(told_at kill /later)" 1
+	expect_note "^oomnotify: note: .*max_user_watches"
+	doubted "inotify's limits"
+	rmdir "$CGROUP/later"
+}
+
+unreadable() {
+	mkdir "$CGROUP/secret" "$CGROUP/later"
+	chmod 000 "$CGROUP/secret/memory.events"
+	AS=as_nobody begin
+	expect_note "^oomnotify: note: .*/secret: no permission"
+	chmod 700 "$CGROUP/later"
+	echo 4M >"$CGROUP/later/memory.max"
+	eat /later 16M
+	until grep -q "^oomnotify: note: .*/secret and others" "$ERR"; do usleep 50000; done
+	end
+	doubted "counters could not be read"
+	chmod 755 "$CGROUP/later"
+	chmod 700 "$CGROUP/secret"
+	AS=as_nobody begin
+	expect_note "^oomnotify: note: .*/secret: no permission"
+	end
+	doubted "counters could not be read"
+	chmod 755 "$CGROUP/secret"
+	status=0
+	(as_nobody oomnotify watch /secret) 2>"$ERR" || status=$?
+	expect_status 1
+	expect_note "/secret.*no permission to read its memory counters"
+	rmdir "$CGROUP/secret" "$CGROUP/later"
+}
+
 switched_off_and_on() {
 	begin /s/t
 	echo -memory >"$CGROUP/s/cgroup.subtree_control"
@@ -130,6 +216,10 @@ local_events() {
 
 few_descriptors
 no_rights
+never_seen
+queue_ran_over
+no_watches
+unreadable
 switched_off_and_on
 lowered_limit
 global_oom
