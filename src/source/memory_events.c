@@ -189,6 +189,15 @@ static void add_restless(const struct v2_source *v2, struct balance *b)
 
 static void add_unseen(const struct v2_source *v2, struct balance *b)
 {
+	const struct top *t;
+
+	DL_FOREACH (v2->tops, t) {
+		struct balance span = { 0 };
+
+		if (t->state == TOP_DORMANT && t->off)
+			v2_guard_span(t, t->io_stayed, &span);
+		balance_add(b, &span);
+	}
 	b->reasons |= v2->unseen;
 	for (unsigned k = 0; v2->unseen && k < COUNTED_KINDS; k++)
 		if (k != EVENT_KILL || !v2->host.on)

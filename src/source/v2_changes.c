@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -92,14 +93,30 @@ static int deleted(struct v2_source *v2, const struct tree_change *c)
 	return r == 0 ? v2_gone_by_name(v2, path) : r;
 }
 
+/* kernfs: a directory has two links and one more per child. */
+static bool has_neighbours(const struct v2_source *v2, const char *dir)
+{
+	const char *relative = dir + strspn(dir, "/");
+	struct stat st;
+
+	return fstatat(v2->s.host->v2.root_fd, *relative ? relative : ".", &st, 0) < 0 ||
+	       st.st_nlink > 3;
+}
+
+/* Where memory was switched off and on, the counters of all children may have begun anew. */
 static int control_written(struct v2_source *v2, const char *dir)
 {
+	bool soiled = has_neighbours(v2, dir);
 	struct top *t;
 	int r = 0;
 
-	DL_FOREACH (v2->tops, t)
-		if (r == 0 && strcmp(t->parent, dir) == 0)
-			r = v2_top_check(t, v2->now_ns);
+	DL_FOREACH (v2->tops, t) {
+		if (strcmp(t->parent, dir) != 0)
+			continue;
+		if (soiled)
+			v2_guard_soil(t);
+		r = r == 0 ? v2_top_check(t, v2->now_ns) : r;
+	}
 	if (r == 0 && v2_discovers(v2, dir))
 		r = v2_discover(v2, dir, true);
 	return r;

@@ -77,7 +77,7 @@ static void add_tops(const struct v2_source *v2)
 
 	DL_FOREACH (v2->tops, t) {
 		polled |= t->poll_ns != 0;
-		if (t->state == TOP_DORMANT) {
+		if (t->state == TOP_DORMANT && t->off) {
 			more |= off != NULL;
 			off = off ? off : t;
 		}

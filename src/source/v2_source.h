@@ -47,6 +47,8 @@ struct guard {
 	struct deltas below; /* flat: what its own removed children had counted before */
 	uint64_t refresh_ns; /* when to take `dead` anew after it became dirty; 0: not */
 	struct pace pace;
+	bool around_known;
+	struct counts around; /* what the parent itself had counted, while the top was alive */
 };
 
 struct top {
@@ -75,6 +77,11 @@ struct top {
 	struct deltas dead; /* as after the removal */
 	bool mourned;       /* its removal is to be told, also if it was not named */
 	bool buried;        /* inotify has told its removal */
+	/* TOP_DORMANT */
+	bool off;       /* its parent gives no memory: it is not just on its way out */
+	bool closed;    /* `told` is what its account held in the end */
+	bool io_stayed; /* io was still on then, for which memory is only hidden */
+	struct counts told;
 	/* v2_source.settling */
 	bool settled;
 	struct top *prev, *next;
@@ -227,6 +234,13 @@ void v2_guard_take(struct top *t);
 int v2_guard_measure(struct top *t);
 /* Closes the account with what the guard proves; books the rest as unproven. */
 int v2_guard_judge(struct top *t, uint64_t now_ns);
+/*
+ * Stores what may have happened to the top since it had no memory controller. @hidden: it goes on
+ * counting, but does not show it.
+ */
+void v2_guard_span(const struct top *t, bool hidden, struct balance *ret);
+/* Whether the parent of @t gives the controller @name to its children; @otherwise if that is not known. */
+bool v2_parent_gives(const struct top *t, const char *name, bool otherwise);
 
 /* v2_discover.c */
 /* Makes tops of the children of @path that have memory files and are none yet. */

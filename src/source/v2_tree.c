@@ -240,20 +240,25 @@ static bool has_word(const char *text, const char *word)
 	return false;
 }
 
+int v2_tree_gives(int dir_fd, const char *name, bool *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = text_file_read(dir_fd, "cgroup.subtree_control", EVENTS_TEXT_MAX, &text, NULL);
+
+	if (r < 0)
+		return v2_tree_trouble(-r);
+	*ret = has_word(text, name);
+	return 0;
+}
+
 static int tree_gives_memory(void *ctx, int dir, bool *ret)
 {
 	_cleanup_close_ int own = -1;
-	_cleanup_free_ char *text = NULL;
 	int fd = -1;
 	int r;
 
 	r = resolve_dir(ctx, dir, &fd, &own);
-	if (r == 0)
-		r = text_file_read(fd, "cgroup.subtree_control", EVENTS_TEXT_MAX, &text, NULL);
-	if (r != 0)
-		return r < 0 ? v2_tree_trouble(-r) : r;
-	*ret = has_word(text, "memory");
-	return 0;
+	return r == 0 ? v2_tree_gives(fd, "memory", ret) : r;
 }
 
 static bool is_dots(const char *name)

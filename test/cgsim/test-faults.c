@@ -531,6 +531,142 @@ static void only_vmstat_has_the_kill_of_one_never_seen(void **state)
 	assert_true(b.kind[EVENT_OOM].unproven == UINT64_MAX);
 }
 
+/* Switches the memory of p/t, and what else p gives to its children. */
+static void switch_memory(struct fixture *f, bool on, const char *gives)
+{
+	fake_memory(&f->ft, "p/t", on);
+	fake_write(&f->ft, "p", "cgroup.subtree_control", gives);
+}
+
+static void watch_below_p(struct fixture *f)
+{
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/t");
+	fake_count(&f->ft, "p/t", "oom_kill", 3);
+	watch(f, "p/t");
+	fake_count(&f->ft, "p/t", "oom_kill", 1);
+	told(f, "kill /p/t 1\n");
+}
+
+/* io needs memory: it counts on in hiding, and comes back with all it ever counted. */
+static void a_hidden_top_tells_nothing_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	watch_below_p(f);
+	switch_memory(f, false, "io\n");
+	told(f, "");
+	assert_non_null(strstr(monitor_notice(f->m), "/p/t: no memory controller now"));
+	switch_memory(f, true, "io memory\n");
+	fake_write(&f->ft, "p/t", "memory.events", "oom 0\noom_kill 6\noom_group_kill 0\n");
+	fake_write(&f->ft, "p/t", "memory.events.local", "oom 0\noom_kill 6\noom_group_kill 0\n");
+	told(f, "kill /p/t 2 unplaced\n");
+	assert_null(monitor_notice(f->m));
+	fake_write(&f->ft, "p/t", "memory.events", "oom 0\noom_kill 7\noom_group_kill 0\n");
+	fake_write(&f->ft, "p/t", "memory.events.local", "oom 0\noom_kill 7\noom_group_kill 0\n");
+	told(f, "kill /p/t 1\n");
+	balanced(f);
+}
+
+/* It counts on, but nobody sees what. */
+static void a_top_that_stays_hidden_is_in_doubt(void **state)
+{
+	struct fixture *f = *state;
+
+	watch_below_p(f);
+	switch_memory(f, false, "io\n");
+	told(f, "");
+	in_doubt(f, UNPROVEN_SWITCHED);
+}
+
+static void switched_off(struct fixture *f, uint64_t kills)
+{
+	struct balance b = settle(f);
+
+	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_UNPROVEN);
+	assert_int_equal(b.kind[EVENT_KILL].unproven, kills);
+	assert_int_equal(b.kind[EVENT_OOM].unproven, 0);
+	assert_int_equal(b.reasons, UNPROVEN_SWITCHED);
+}
+
+/* Without memory its processes are its parent's, which counts what happens to them as its own. */
+static void while_memory_is_off_its_parent_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	watch_below_p(f);
+	switch_memory(f, false, "\n");
+	told(f, "");
+	fake_count(&f->ft, "p", "oom_kill", 1);
+	switch_memory(f, true, "memory\n");
+	told(f, "");
+	switched_off(f, 1);
+}
+
+static void memory_that_stays_off_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	watch_below_p(f);
+	switch_memory(f, false, "\n");
+	told(f, "");
+	assert_non_null(strstr(monitor_notice(f->m), "/p/t: no memory controller now"));
+	fake_count(&f->ft, "p", "oom_kill", 2);
+	switched_off(f, 2);
+}
+
+/* A removal takes the files first. */
+static void a_cgroup_on_its_way_out_is_not_switched_off(void **state)
+{
+	struct fixture *f = *state;
+
+	watch_below_p(f);
+	switch_memory(f, false, "memory\n");
+	told(f, "");
+	assert_null(monitor_notice(f->m));
+	fake_rmdir(&f->ft, "p/t");
+	told(f, "gone /p/t 1\n");
+	balanced(f);
+}
+
+/* The neighbour's counter began anew as well: what it had counted is not the top's. */
+static void neighbours_are_switched_off_and_on_too(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/neighbour");
+	fake_count(&f->ft, "p/neighbour", "oom_kill", 5);
+	fake_mkdir(&f->ft, "p/t");
+	watch(f, "p/t");
+	told(f, "");
+	fake_memory(&f->ft, "p/neighbour", false);
+	fake_memory(&f->ft, "p/t", false);
+	fake_memory(&f->ft, "p/neighbour", true);
+	fake_memory(&f->ft, "p/t", true);
+	told(f, "");
+	b = settle(f);
+	assert_int_equal(b.kind[EVENT_KILL].unproven, 5);
+	assert_int_equal(b.reasons, UNPROVEN_SIBLINGS_GONE);
+}
+
+static void neighbours_without_memory_are_not_unreadable(void **state)
+{
+	struct fixture *f = *state;
+	struct balance b;
+
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/neighbour");
+	fake_mkdir(&f->ft, "p/t");
+	watch(f, "p/t");
+	fake_memory(&f->ft, "p/neighbour", false);
+	fake_memory(&f->ft, "p/t", false);
+	told(f, "");
+	b = settle(f);
+	assert_int_equal(b.reasons, UNPROVEN_SWITCHED);
+}
+
 /* What a watch by name told before the host was watched is no kill too many. */
 static void the_hosts_account_begins_with_what_was_told(void **state)
 {
@@ -566,6 +702,13 @@ int main(void)
 		CASE(a_child_of_the_root_that_was_never_seen_is_in_doubt),
 		CASE(one_of_two_of_a_name_was_never_seen),
 		CASE(only_vmstat_has_the_kill_of_one_never_seen),
+		CASE(a_hidden_top_tells_nothing_twice),
+		CASE(a_top_that_stays_hidden_is_in_doubt),
+		CASE(while_memory_is_off_its_parent_counts),
+		CASE(memory_that_stays_off_is_told),
+		CASE(a_cgroup_on_its_way_out_is_not_switched_off),
+		CASE(neighbours_are_switched_off_and_on_too),
+		CASE(neighbours_without_memory_are_not_unreadable),
 		CASE(a_removal_is_not_taken_for_that_of_a_successor),
 		CASE(under_localevents_a_last_moment_is_unproven),
 		CASE(the_hosts_account_begins_with_what_was_told),

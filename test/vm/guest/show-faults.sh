@@ -162,6 +162,43 @@ switched_off_and_on() {
 	expect_status 0
 }
 
+# Where io stays on memory is only hidden, and comes back with its counters, but without its limit.
+hidden_and_back() {
+	echo +io >"$CGROUP/cgroup.subtree_control"
+	echo +io >"$CGROUP/s/cgroup.subtree_control"
+	begin /s/t
+	eat /s/t 16M
+	echo -memory >"$CGROUP/s/cgroup.subtree_control"
+	until grep -q "^oomnotify: note: /s/t: no memory controller now" "$ERR"; do usleep 5000; done
+	echo 4M >"$CGROUP/s/memory.max"
+	eat /s/t 16M
+	echo max >"$CGROUP/s/memory.max"
+	echo +memory >"$CGROUP/s/cgroup.subtree_control"
+	until [ -e "$CGROUP/s/t/memory.max" ]; do usleep 1000; done
+	echo 4M >"$CGROUP/s/t/memory.max"
+	eat /s/t 16M
+	end
+	expect "kills before, in and after hiding" "$(told kill)" 3
+	expect_status 0
+	echo -io >"$CGROUP/s/cgroup.subtree_control"
+	echo -io >"$CGROUP/cgroup.subtree_control"
+}
+
+# In a cgroup without memory nobody sees what happens: that is told.
+left_switched_off() {
+	begin /s/t
+	echo -memory >"$CGROUP/s/cgroup.subtree_control"
+	until grep -q "^oomnotify: note: /s/t: no memory controller now" "$ERR"; do usleep 5000; done
+	echo 4M >"$CGROUP/s/memory.max"
+	eat /s/t 16M
+	end
+	echo max >"$CGROUP/s/memory.max"
+	echo +memory >"$CGROUP/s/cgroup.subtree_control"
+	expect "kills told of a cgroup without memory" "$(told kill)" 0
+	expect_status 4
+	expect_note "^oomnotify: unproven: the memory controller"
+}
+
 lowered_limit() {
 	mkdir "$CGROUP/s/low"
 	echo 64M >"$CGROUP/s/low/memory.max"
@@ -221,6 +258,8 @@ queue_ran_over
 no_watches
 unreadable
 switched_off_and_on
+hidden_and_back
+left_switched_off
 lowered_limit
 global_oom
 local_events
