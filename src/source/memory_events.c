@@ -75,11 +75,14 @@ static int v2_open(struct source **ret, const struct source_args *args)
 				     .top_ctx = v2 };
 	v2->whole = v2->tree;
 	v2->whole.flat = false;
+	v2->local_events = args->host->v2.local_events;
 	v2->descriptors_max = descriptor_budget();
 	v2->ledger = ledger_new(&v2_tree_ops, v2_report, &v2->tree);
 	r = v2->ledger ? v2_notice_open(v2) : -ENOMEM;
 	if (r == 0)
 		r = v2_changes_open(v2);
+	if (r == 0)
+		r = v2_mounts_open(v2);
 	if (r < 0) {
 		v2_close(&v2->s);
 		return r;
@@ -97,6 +100,7 @@ static struct source *v2_close(struct source *s)
 	v2_watch_free_all(v2); /* and with the watches all that they needed */
 	ledger_free(v2->ledger);
 	tree_watch_close(v2->changes);
+	v2_mounts_close(v2);
 	v2_notice_close(v2);
 	free(v2);
 	return NULL;
@@ -110,6 +114,7 @@ static int v2_run(struct source *s, uint64_t now_ns)
 
 	v2->now_ns = now_ns;
 	v2_top_free_closed(v2);
+	v2_mounts_run(v2, now_ns);
 	r = v2_rescan_run(v2, now_ns);
 	DL_FOREACH_SAFE (v2->tops, t, tmp)
 		if (r == 0)
@@ -122,15 +127,18 @@ static uint64_t v2_deadline(const struct source *s)
 	const struct v2_source *v2 = (const struct v2_source *)s;
 	uint64_t due = v2_host_due(v2);
 	const struct top *t;
+	uint64_t at;
 
 	DL_FOREACH (v2->tops, t) {
-		uint64_t at = v2_top_due(t);
-
+		at = v2_top_due(t);
 		if (at < due)
 			due = at;
 	}
 	if (v2->closed)
 		return 0; /* to be freed after this round */
+	at = v2_mounts_due(v2);
+	if (at < due)
+		due = at;
 	return v2->rescan_ns < due ? v2->rescan_ns : due;
 }
 
@@ -144,6 +152,7 @@ static int v2_settle(struct source *s, uint64_t now_ns)
 	v2->now_ns = now_ns;
 	if (!v2->settling) {
 		v2->settling = true;
+		v2_mounts_look(v2);
 		v2_host_look(v2, now_ns);
 		if (v2->rescan_ns != UINT64_MAX)
 			v2->rescan_ns = now_ns;

@@ -66,8 +66,7 @@ static void deleted_unseen(struct v2_source *v2, const char *dir)
 	if (v2_tree_open(v2->s.host->v2.root_fd, dir, 0, &fd) == 0)
 		(void)v2_tree_ops.gives_memory(&v2->whole, fd, &on);
 	if (on)
-		v2_unseen(v2, v2->s.host->v2.local_events ? UNPROVEN_LOCALEVENTS
-							  : UNPROVEN_TOP_UNDER_ROOT);
+		v2_unseen(v2, v2->local_events ? UNPROVEN_LOCALEVENTS : UNPROVEN_TOP_UNDER_ROOT);
 }
 
 static int deleted(struct v2_source *v2, const struct tree_change *c)
@@ -253,6 +252,7 @@ int v2_rescan_run(struct v2_source *v2, uint64_t now_ns)
 		return 0;
 	v2->rescan_ns = UINT64_MAX;
 	v2->blind = false;
+	v2_watch_retry(v2);
 	r = rescan_tops(v2);
 	if (r == 0)
 		r = v2_gone_rescan(v2);

@@ -170,7 +170,7 @@ void v2_guard_take(struct top *t)
 
 	g->refresh_ns = 0;
 	take_around(t);
-	if (v2_of_top(t)->s.host->v2.local_events)
+	if (v2_of_top(t)->local_events)
 		return; /* the parent's counter has nothing of its children's */
 	r = dead_sum(t, &dead);
 	if (r == 0 && v2_of_top(t)->tree.flat && !g->known && !g->children)
@@ -210,8 +210,8 @@ static void unproven(struct top *t, unsigned kind, uint64_t count, enum unproven
 static void judge_unknown(struct top *t)
 {
 	const struct v2_source *v2 = v2_of_top(t);
-	enum unproven_reason reason = v2->s.host->v2.local_events ? UNPROVEN_LOCALEVENTS
-				      : t->guard.root             ? UNPROVEN_TOP_UNDER_ROOT
+	enum unproven_reason reason = v2->local_events ? UNPROVEN_LOCALEVENTS
+				      : t->guard.root  ? UNPROVEN_TOP_UNDER_ROOT
 				      : !v2_parent_gives(t, "memory", true) ? UNPROVEN_SWITCHED
 									    : UNPROVEN_UNREADABLE;
 

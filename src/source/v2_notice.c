@@ -103,5 +103,10 @@ const char *v2_notice(const struct source *s)
 		    "known",
 		    NAME_SHOWN, v2->denied, v2->denied_more ? " and others" : "");
 	add_tops(v2);
+	if (v2->remounted)
+		add(v2->notice,
+		    "cgroup2 was remounted %s memory_localevents: counting began anew, what came "
+		    "around that moment is not known",
+		    v2->local_events ? "with" : "without");
 	return v2->notice[0] ? v2->notice : NULL;
 }

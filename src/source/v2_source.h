@@ -11,6 +11,7 @@
  *   v2_discover.c    directories whose children become tops, or are to be told as `gone`
  *   v2_gone.c        removals to be told
  *   v2_changes.c     what inotify tells, and looking at everything when it did not
+ *   v2_mounts.c      memory_localevents, which may come and go
  *   v2_host.c        /proc/vmstat: kills that no memory.events shows
  *   v2_notice.c      what restricts the source, in words
  *   v2_report.c      from the ledger's report to an event
@@ -111,6 +112,8 @@ struct v2_watch {
 	struct watched *around; /* the parent's children */
 	uint64_t id;
 	bool host;     /* the whole of it: every child of the root is a top */
+	bool local;    /* the one cgroup alone */
+	bool waiting;  /* could not begin anew: tried with each rescan */
 	bool deep;     /* memory_localevents: every cgroup at and below `path` is a top */
 	bool gone_all; /* every removal below `path` is told */
 	struct v2_watch *next;
@@ -133,9 +136,12 @@ struct v2_source {
 	struct source s; /* first */
 	struct v2_tree tree;
 	struct v2_tree whole; /* the same tree, never flat: for guards */
+	bool local_events;    /* memory_localevents, as last seen */
 	struct ledger *ledger;
 	struct tree_watch *changes;
 	struct source_io changes_io;
+	struct v2_mounts *mounts;
+	bool remounted; /* memory_localevents came or went while the watch ran */
 	struct top *tops;
 	struct top *by_number;
 	unsigned next_number;
@@ -176,6 +182,10 @@ int v2_detach(struct source *s, uint64_t cookie);
 /* Ends the watches on this very cgroup. */
 void v2_watch_end(struct v2_source *v2, const char *path, uint64_t id);
 void v2_watch_free_all(struct v2_source *v2);
+/* Tells what there is and begins anew, as memory_localevents demands. In a round. */
+void v2_watch_restart(struct v2_source *v2);
+/* Begins with the watches that could not yet. */
+void v2_watch_retry(struct v2_source *v2);
 /* Whether children of @dir become tops as they appear. */
 bool v2_discovers(const struct v2_source *v2, const char *dir);
 /* Whether the removal of whatever is below @dir is to be told. */
@@ -278,6 +288,16 @@ int v2_changes_read(struct v2_source *v2);
 void v2_rescan_in(struct v2_source *v2, uint64_t in_ns);
 /* Does that if it is due. */
 int v2_rescan_run(struct v2_source *v2, uint64_t now_ns);
+
+/* v2_mounts.c */
+int v2_mounts_open(struct v2_source *v2);
+/* When to look at the mounts; UINT64_MAX: not. */
+uint64_t v2_mounts_due(const struct v2_source *v2);
+/* To be looked at now, whatever was heard. */
+void v2_mounts_look(struct v2_source *v2);
+void v2_mounts_close(struct v2_source *v2);
+/* Looks at the mounts if that is due. */
+void v2_mounts_run(struct v2_source *v2, uint64_t now_ns);
 
 /* v2_host.c */
 int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret);

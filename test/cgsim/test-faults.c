@@ -667,6 +667,57 @@ static void neighbours_without_memory_are_not_unreadable(void **state)
 	assert_int_equal(b.reasons, UNPROVEN_SWITCHED);
 }
 
+/* Seen at the end at the latest: counting begins anew, flat, and the gap is told. */
+static void a_remount_with_localevents_begins_anew(void **state)
+{
+	static const char *const of[] = { "p", "" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture *f;
+
+		setup(state);
+		f = *state;
+		fake_mkdir(&f->ft, "p");
+		fake_mkdir(&f->ft, "p/t");
+		watch(f, of[i]);
+		fake_count(&f->ft, "p/t", "oom_kill", 1);
+		told(f, "kill /p/t 1\n");
+		fake_count(&f->ft, "p/t", "oom_kill", 1);
+		f->ft.host.v2.local_events = true;
+		in_doubt(f, UNPROVEN_LOCALEVENTS);
+		assert_string_equal(f->text, "kill /p/t 1\n");
+		assert_non_null(strstr(monitor_notice(f->m), "with memory_localevents"));
+		f->text[0] = '\0';
+		fake_mkdir(&f->ft, "p/new");
+		work(f);
+		fake_write(&f->ft, "p/new", "memory.events.local", "oom 1\noom_kill 0\n");
+		fake_write(&f->ft, "p/t", "memory.events.local", "oom 0\noom_kill 3\n");
+		work(f);
+		assert_non_null(strstr(f->text, "oom /p/new 1\n"));
+		assert_non_null(strstr(f->text, "kill /p/t 1\n"));
+		teardown(state);
+	}
+}
+
+static void a_remount_without_localevents_begins_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	f->ft.host.v2.local_events = true;
+	fake_mkdir(&f->ft, "p");
+	fake_mkdir(&f->ft, "p/t");
+	fake_mkdir(&f->ft, "p/t/leaf");
+	watch(f, "p");
+	fake_count(&f->ft, "p/t", "oom_kill", 1);
+	told(f, "kill /p/t 1\n");
+	f->ft.host.v2.local_events = false;
+	in_doubt(f, UNPROVEN_LOCALEVENTS);
+	assert_non_null(strstr(monitor_notice(f->m), "without memory_localevents"));
+	fake_count(&f->ft, "p/t/leaf", "oom_kill", 1);
+	fake_rmdir(&f->ft, "p/t/leaf");
+	told(f, "kill /p/t 1 removed\n"); /* as only a hierarchical counter tells */
+}
+
 /* What a watch by name told before the host was watched is no kill too many. */
 static void the_hosts_account_begins_with_what_was_told(void **state)
 {
@@ -709,6 +760,8 @@ int main(void)
 		CASE(a_cgroup_on_its_way_out_is_not_switched_off),
 		CASE(neighbours_are_switched_off_and_on_too),
 		CASE(neighbours_without_memory_are_not_unreadable),
+		cmocka_unit_test(a_remount_with_localevents_begins_anew),
+		CASE(a_remount_without_localevents_begins_anew),
 		CASE(a_removal_is_not_taken_for_that_of_a_successor),
 		CASE(under_localevents_a_last_moment_is_unproven),
 		CASE(the_hosts_account_begins_with_what_was_told),

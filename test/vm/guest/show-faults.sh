@@ -251,6 +251,41 @@ local_events() {
 	expect_status 0
 }
 
+# remount OPTIONS NOTE: a remount that the watcher takes notice of.
+remount() {
+	mount -t cgroup2 -o "remount,$1" none "$CGROUP" # told both, it keeps no old options
+	until grep -q "^oomnotify: note: .*remounted $2 memory_localevents" "$ERR"; do
+		kill -0 "$WATCH" || fail "the watch ended at a remount"
+		usleep 5000
+	done
+}
+
+remounted() {
+	mount -t cgroup2 -o remount,rw none "$CGROUP"
+	! grep -q memory_localevents /proc/self/mountinfo || fail "memory_localevents stays"
+	parents /r /r/in
+	mkdir "$CGROUP/r/in/leaf"
+	echo 4M >"$CGROUP/r/in/leaf/memory.max"
+	for top in /r ""; do
+		# shellcheck disable=SC2086
+		begin $top
+		eat /r/in/leaf 16M
+		remount memory_localevents with
+		eat /r/in/leaf 16M
+		mkdir "$CGROUP/r/in/new"
+		echo 4M >"$CGROUP/r/in/new/memory.max"
+		eat /r/in/new 16M
+		remount rw without
+		eat /r/in/leaf 16M
+		end
+		expect "kills around two remounts, watching '$top'" "$(told kill)" 4
+		expect "of these in a cgroup made in between" "$(told_at kill /r/in/new)" 1
+		doubted "cgroup2 is mounted with memory_localevents"
+		rmdir "$CGROUP/r/in/new"
+	done
+	rmdir "$CGROUP/r/in/leaf" "$CGROUP/r/in" "$CGROUP/r"
+}
+
 few_descriptors
 no_rights
 never_seen
@@ -263,3 +298,4 @@ left_switched_off
 lowered_limit
 global_oom
 local_events
+remounted
