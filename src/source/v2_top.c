@@ -26,6 +26,8 @@
 
 /* After a removal, neighbours' removals may still be on their way through inotify. */
 #define JUDGE_NS LEDGER_SLOT_NS
+/* A walk has one open for each level it is in, and a file or two. */
+#define WALK_DESCRIPTORS 6
 
 static const char *events_file(const struct v2_source *v2)
 {
@@ -252,6 +254,20 @@ static bool covered(const struct top *t)
 	return false;
 }
 
+/* Whether it was for want of descriptors that a walk could not do its work. */
+static bool few_descriptors(const struct v2_source *v2)
+{
+	int fds[WALK_DESCRIPTORS];
+	int n = 0;
+
+	while (n < WALK_DESCRIPTORS &&
+	       (fds[n] = fcntl(v2->s.host->v2.root_fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+		n++;
+	for (int i = 0; i < n; i++)
+		fd_close(fds[i]);
+	return n < WALK_DESCRIPTORS;
+}
+
 int v2_top_open(struct v2_source *v2, const struct v2_top_args *args)
 {
 	struct top *t = top_new(v2, args);
@@ -263,7 +279,9 @@ int v2_top_open(struct v2_source *v2, const struct v2_top_args *args)
 	r = open_account(t, args->fresh, NULL);
 	if (r != 0) {
 		top_close(t);
-		return r == LEDGER_E_AGAIN ? -EAGAIN : r;
+		if (r == LEDGER_E_AGAIN)
+			return few_descriptors(v2) ? -EMFILE : -EAGAIN;
+		return r;
 	}
 	drop_covered(t);
 	return 0;

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -193,6 +194,29 @@ static void no_memory_for_a_watch(void **state)
 		run_close(&run);
 		teardown(state);
 	}
+}
+
+/* With one more each time, until it works: each refusal says what is missing. */
+static void too_few_descriptors_are_called_so(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit all, few;
+	unsigned refused = 0;
+	int r;
+
+	begin(f, &scenes[3]);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = all;
+	few.rlim_cur = marks().descriptors - 1; /* without that of the count */
+	do {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		r = watch_flags(f, "", 0);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+		few.rlim_cur++;
+		refused += r < 0;
+	} while (r == -EMFILE);
+	assert_int_equal(r, 0);
+	assert_true(refused > 2);
 }
 
 /* However often cgroups come and go, what is held for them goes with them. */
@@ -743,6 +767,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_watch_that_fails_leaves_nothing),
 		cmocka_unit_test(no_memory_for_a_watch),
+		CASE(too_few_descriptors_are_called_so),
 		cmocka_unit_test(cgroups_that_come_and_go_leave_nothing),
 		cmocka_unit_test(a_watch_above_that_fails_harms_nobody),
 		CASE(without_inotify_cgroups_are_found_all_the_same),
