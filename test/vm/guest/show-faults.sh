@@ -144,6 +144,7 @@ unreadable() {
 	doubted "counters could not be read"
 	chmod 755 "$CGROUP/secret"
 	status=0
+	# shellcheck disable=SC2034 # expect_status reads it
 	(as_nobody oomnotify watch /secret) 2>"$ERR" || status=$?
 	expect_status 1
 	expect_note "/secret.*no permission to read its memory counters"
