@@ -112,7 +112,8 @@ static int say_add(const struct cgroup_at *at, int r)
 		    "cgroup.event_control: run as root, or use 'oomnotify watch'",
 		    host_error_show(at->path).text);
 	else if (v1 && r == -EROFS)
-		say("cannot register on %s: the cgroup file system is mounted read-only here, as in "
+		say("cannot register on %s: the cgroup file system is mounted read-only here, as "
+		    "in "
 		    "containers: have it mounted writable, or use 'oomnotify watch'",
 		    host_error_show(at->path).text);
 	else if (v1 && r == -EOPNOTSUPP)

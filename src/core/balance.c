@@ -73,6 +73,13 @@ const char *unproven_reason_text(unsigned bit)
 	case UNPROVEN_V1_DESCRIPTORS:
 		return "cgroup v1: too few descriptors (ulimit -n): some cgroups could not be "
 		       "registered or read";
+	case UNPROVEN_UNSEEN:
+		return "inotify's limits were reached: children of the root cgroup may have come "
+		       "and gone unseen";
+	case UNPROVEN_SWITCHED:
+		return "the memory controller of a watched cgroup was switched off for a while: "
+		       "what "
+		       "happened meanwhile is not known";
 	default:
 		return "unknown";
 	}

@@ -36,8 +36,12 @@ enum unproven_reason {
 	UNPROVEN_V1_UNSEEN = 1U << 9,
 	/* v1: no descriptors to register or to read all cgroups with. */
 	UNPROVEN_V1_DESCRIPTORS = 1U << 10,
+	/* Children of the root may have come and gone unseen: inotify told too little. */
+	UNPROVEN_UNSEEN = 1U << 11,
+	/* Memory was switched off for a while: what happened meanwhile is not known. */
+	UNPROVEN_SWITCHED = 1U << 12,
 };
-#define UNPROVEN_REASONS 11
+#define UNPROVEN_REASONS 13
 
 struct balance_line {
 	uint64_t counted;  /* by the kernel since the watch began */

@@ -90,6 +90,10 @@ int ledger_top_add(struct ledger *l, const struct ledger_top *top, uint64_t now_
 		account_drop(&l->accounts, a);
 		return result(&d, r);
 	}
+	for (unsigned k = 0; top->told && k < COUNTED_KINDS; k++) {
+		a->top->interim.n[k] += (int64_t)(a->reported.n[k] - top->told->n[k]);
+		a->reported.n[k] = top->told->n[k];
+	}
 	a->top->base = a->top->total = a->top->sealed = a->reported;
 	*ret = a;
 	return 0;

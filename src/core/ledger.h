@@ -109,6 +109,8 @@ struct ledger_top {
 	const char *path; /* copied */
 	uint64_t id;
 	bool fresh; /* made after the watch began: everything it counts is news */
+	/* Back from hiding: this was told or known of it, what it counts beyond is news without a place. */
+	const struct counts *told;
 };
 
 /*

@@ -75,9 +75,14 @@ static int v2_open(struct source **ret, const struct source_args *args)
 				     .top_ctx = v2 };
 	v2->whole = v2->tree;
 	v2->whole.flat = false;
+	v2->local_events = args->host->v2.local_events;
 	v2->descriptors_max = descriptor_budget();
 	v2->ledger = ledger_new(&v2_tree_ops, v2_report, &v2->tree);
-	r = v2->ledger ? v2_changes_open(v2) : -ENOMEM;
+	r = v2->ledger ? v2_notice_open(v2) : -ENOMEM;
+	if (r == 0)
+		r = v2_changes_open(v2);
+	if (r == 0)
+		r = v2_mounts_open(v2);
 	if (r < 0) {
 		v2_close(&v2->s);
 		return r;
@@ -95,6 +100,8 @@ static struct source *v2_close(struct source *s)
 	v2_watch_free_all(v2); /* and with the watches all that they needed */
 	ledger_free(v2->ledger);
 	tree_watch_close(v2->changes);
+	v2_mounts_close(v2);
+	v2_notice_close(v2);
 	free(v2);
 	return NULL;
 }
@@ -107,6 +114,7 @@ static int v2_run(struct source *s, uint64_t now_ns)
 
 	v2->now_ns = now_ns;
 	v2_top_free_closed(v2);
+	v2_mounts_run(v2, now_ns);
 	r = v2_rescan_run(v2, now_ns);
 	DL_FOREACH_SAFE (v2->tops, t, tmp)
 		if (r == 0)
@@ -119,15 +127,18 @@ static uint64_t v2_deadline(const struct source *s)
 	const struct v2_source *v2 = (const struct v2_source *)s;
 	uint64_t due = v2_host_due(v2);
 	const struct top *t;
+	uint64_t at;
 
 	DL_FOREACH (v2->tops, t) {
-		uint64_t at = v2_top_due(t);
-
+		at = v2_top_due(t);
 		if (at < due)
 			due = at;
 	}
 	if (v2->closed)
 		return 0; /* to be freed after this round */
+	at = v2_mounts_due(v2);
+	if (at < due)
+		due = at;
 	return v2->rescan_ns < due ? v2->rescan_ns : due;
 }
 
@@ -141,6 +152,7 @@ static int v2_settle(struct source *s, uint64_t now_ns)
 	v2->now_ns = now_ns;
 	if (!v2->settling) {
 		v2->settling = true;
+		v2_mounts_look(v2);
 		v2_host_look(v2, now_ns);
 		if (v2->rescan_ns != UINT64_MAX)
 			v2->rescan_ns = now_ns;
@@ -184,6 +196,23 @@ static void add_restless(const struct v2_source *v2, struct balance *b)
 	}
 }
 
+static void add_unseen(const struct v2_source *v2, struct balance *b)
+{
+	const struct top *t;
+
+	DL_FOREACH (v2->tops, t) {
+		struct balance span = { 0 };
+
+		if (t->state == TOP_DORMANT && t->off)
+			v2_guard_span(t, t->io_stayed, &span);
+		balance_add(b, &span);
+	}
+	b->reasons |= v2->unseen;
+	for (unsigned k = 0; v2->unseen && k < COUNTED_KINDS; k++)
+		if (k != EVENT_KILL || !v2->host.on)
+			b->kind[k].unproven = UINT64_MAX;
+}
+
 static void v2_balance(const struct source *s, struct balance *sum)
 {
 	const struct v2_source *v2 = (const struct v2_source *)s;
@@ -195,29 +224,9 @@ static void v2_balance(const struct source *s, struct balance *sum)
 	b.kind[EVENT_KILL].reported += v2->host.told;
 	if (v2->settling)
 		b.kind[EVENT_KILL].counted -= v2_host_excess(v2);
+	add_unseen(v2, &b);
 	balance_add(sum, &b);
 	balance_add(sum, &v2->unproven);
-}
-
-static const char *v2_notice(const struct source *s)
-{
-	const struct v2_source *v2 = (const struct v2_source *)s;
-	const struct top *t;
-
-	if (v2->blind)
-		return "inotify refuses more watches (fs.inotify.max_user_watches, or /proc is "
-		       "closed to "
-		       "this process): cgroups that come and go are found within a second";
-	if (tree_watch_limited(v2->changes))
-		return "fs.inotify.max_user_watches is reached: some removals are not told";
-	DL_FOREACH (v2->tops, t)
-		if (t->poll_ns != 0)
-			return "too many open files: some cgroups are looked at once a second only";
-	DL_FOREACH (v2->tops, t)
-		if (t->state == TOP_DORMANT)
-			return "a watched cgroup has no memory controller now: it is seen again "
-			       "once it has";
-	return NULL;
 }
 
 const struct source_ops source_memory_events = {

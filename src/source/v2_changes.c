@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -40,6 +41,34 @@ static int created(struct v2_source *v2, const struct tree_change *c)
 	return r;
 }
 
+/* The removal of @path is that of a top, which judges itself. */
+static bool bury(struct v2_source *v2, const char *path)
+{
+	struct top *t;
+
+	DL_FOREACH (v2->tops, t)
+		if (t->state == TOP_LOST && !t->buried && strcmp(t->path, path) == 0) {
+			t->buried = true;
+			return true;
+		}
+	return false;
+}
+
+/*
+ * A cgroup that nobody had opened came and went. Where memory is switched off it counted nothing, and
+ * one that was judged before its removal was told is in doubt already, for the same reason.
+ */
+static void deleted_unseen(struct v2_source *v2, const char *dir)
+{
+	_cleanup_close_ int fd = -1;
+	bool on = true;
+
+	if (v2_tree_open(v2->s.host->v2.root_fd, dir, 0, &fd) == 0)
+		(void)v2_tree_ops.gives_memory(&v2->whole, fd, &on);
+	if (on)
+		v2_unseen(v2, v2->local_events ? UNPROVEN_LOCALEVENTS : UNPROVEN_TOP_UNDER_ROOT);
+}
+
 static int deleted(struct v2_source *v2, const struct tree_change *c)
 {
 	_cleanup_free_ char *path = v2_join(c->dir, c->name);
@@ -55,20 +84,38 @@ static int deleted(struct v2_source *v2, const struct tree_change *c)
 		else if (strcmp(t->parent, c->dir) == 0)
 			v2_guard_soil(t);
 	}
+	if (v2_discovers(v2, c->dir) && !bury(v2, path))
+		deleted_unseen(v2, c->dir);
 	HASH_FIND_STR(v2->dirs, path, d);
 	if (d && v2_id_of(v2, path) == 0)
 		v2_dir_free(v2, d);
 	return r == 0 ? v2_gone_by_name(v2, path) : r;
 }
 
+/* kernfs: a directory has two links and one more per child. */
+static bool has_neighbours(const struct v2_source *v2, const char *dir)
+{
+	const char *relative = dir + strspn(dir, "/");
+	struct stat st;
+
+	return fstatat(v2->s.host->v2.root_fd, *relative ? relative : ".", &st, 0) < 0 ||
+	       st.st_nlink > 3;
+}
+
+/* Where memory was switched off and on, the counters of all children may have begun anew. */
 static int control_written(struct v2_source *v2, const char *dir)
 {
+	bool soiled = has_neighbours(v2, dir);
 	struct top *t;
 	int r = 0;
 
-	DL_FOREACH (v2->tops, t)
-		if (r == 0 && strcmp(t->parent, dir) == 0)
-			r = v2_top_check(t, v2->now_ns);
+	DL_FOREACH (v2->tops, t) {
+		if (strcmp(t->parent, dir) != 0)
+			continue;
+		if (soiled)
+			v2_guard_soil(t);
+		r = r == 0 ? v2_top_check(t, v2->now_ns) : r;
+	}
 	if (r == 0 && v2_discovers(v2, dir))
 		r = v2_discover(v2, dir, true);
 	return r;
@@ -80,6 +127,21 @@ static int counted(struct v2_source *v2, const struct tree_change *c)
 	struct top *t = v2_top_find(v2, c->dir, c->id);
 
 	return t ? v2_top_check(t, v2->now_ns) : 0;
+}
+
+/* Whatever can be told of removed neighbours and children may have been lost. */
+static void overflowed(struct v2_source *v2)
+{
+	const struct v2_watch *w;
+	struct top *t;
+
+	DL_FOREACH (v2->tops, t) {
+		v2_guard_soil(t);
+		t->guard.children |= v2->tree.flat;
+	}
+	LL_FOREACH (v2->watches, w)
+		if (w->host || w->deep)
+			v2_unseen(v2, UNPROVEN_UNSEEN);
 }
 
 static void changed(void *ctx, const struct tree_change *c)
@@ -101,6 +163,7 @@ static void changed(void *ctx, const struct tree_change *c)
 		r = counted(v2, c);
 		break;
 	case TREE_OVERFLOW:
+		overflowed(v2);
 		r = -EOVERFLOW;
 		break;
 	}
@@ -189,6 +252,7 @@ int v2_rescan_run(struct v2_source *v2, uint64_t now_ns)
 		return 0;
 	v2->rescan_ns = UINT64_MAX;
 	v2->blind = false;
+	v2_watch_retry(v2);
 	r = rescan_tops(v2);
 	if (r == 0)
 		r = v2_gone_rescan(v2);

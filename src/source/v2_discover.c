@@ -77,18 +77,46 @@ void v2_dir_free(struct v2_source *v2, struct v2_dir *d)
 	free(d);
 }
 
+/* 0 for what is gone. */
+static int errno_of(int r)
+{
+	switch (r) {
+	case TREE_E_BUSY:
+		return -EMFILE;
+	case TREE_E_DENIED:
+		return -EACCES;
+	default:
+		return r > 0 ? 0 : r;
+	}
+}
+
 struct listing {
 	struct v2_source *v2;
 	const char *dir;
 	bool fresh;
 };
 
-static bool has_memory(const struct v2_source *v2, const char *path)
+/* Returns 1 if @path has memory files, 0, or a negated errno. */
+static int has_memory(const struct v2_source *v2, const char *path)
 {
 	_cleanup_close_ int dir = -1;
+	struct stat st;
+	int r = v2_tree_open(v2->s.host->v2.root_fd, path, 0, &dir);
 
-	return v2_tree_open(v2->s.host->v2.root_fd, path, 0, &dir) == 0 &&
-	       faccessat(dir, "memory.events", F_OK, 0) == 0;
+	if (r == 0 && fstatat(dir, "memory.events", &st, 0) == 0)
+		return 1;
+	if (r == 0)
+		r = v2_tree_trouble(errno);
+	return errno_of(r);
+}
+
+/* A child that may not be read is no reason to stop, but one to tell. */
+static int pass_over(struct v2_source *v2, const char *path, int r)
+{
+	if (r != -EACCES)
+		return r;
+	v2_unreadable(v2, path, r);
+	return 0;
 }
 
 static int take_child(void *arg, const char *name, uint64_t id)
@@ -105,12 +133,9 @@ static int take_child(void *arg, const char *name, uint64_t id)
 	known = v2_top_find(v2, path, id);
 	if (known && known->state == TOP_DORMANT)
 		r = v2_top_check(known, v2->now_ns);
-	else if (!known && has_memory(v2, path))
+	else if (!known && (r = has_memory(v2, path)) > 0)
 		r = v2_top_open(v2, &args);
-	if (r == -EACCES) {
-		v2_unreadable(v2);
-		r = 0;
-	}
+	r = pass_over(v2, path, r);
 	if (r >= 0 && v2_discovers(v2, path)) /* 1: gone again, or switched off again */
 		r = v2_discover(v2, path, l->fresh);
 	return r < 0 ? r : 0;
@@ -130,7 +155,7 @@ static int list(struct v2_source *v2, const char *path, tree_each_fn each, struc
 
 	if (r == 0)
 		r = v2_tree_ops.list(&v2->whole, dir, each, l);
-	return r == TREE_E_BUSY ? -EMFILE : r > 0 ? 0 : r;
+	return errno_of(r);
 }
 
 int v2_discover(struct v2_source *v2, const char *path, bool fresh)
@@ -142,7 +167,9 @@ int v2_discover(struct v2_source *v2, const char *path, bool fresh)
 		return -ENOMEM;
 	v2_hold(v2, path, TREE_CHILDREN, &d->children);
 	v2_hold(v2, path, TREE_SWITCHES, &d->switches);
-	return list(v2, path, take_child, &l);
+	if (!d->children && v2_id_of(v2, path) != 0)
+		v2_unseen(v2, UNPROVEN_UNSEEN);
+	return pass_over(v2, path, list(v2, path, take_child, &l));
 }
 
 static int mourn_child(void *arg, const char *name, uint64_t id)
@@ -167,5 +194,6 @@ int v2_gone_all(struct v2_source *v2, const char *path)
 	r = tree_watch_hold(v2->changes, v2->s.host->v2.root_fd, path, TREE_CHILDREN, &d->children);
 	if (r != 0)
 		return r < 0 ? r : 0; /* as far as inotify's limit reaches */
-	return list(v2, path, mourn_child, &l);
+	r = list(v2, path, mourn_child, &l);
+	return r == -EACCES ? 0 : r;
 }

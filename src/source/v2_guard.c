@@ -106,6 +106,62 @@ void v2_guard_soil(struct top *t)
 	t->guard.refresh_ns = v2_of_top(t)->now_ns;
 }
 
+bool v2_parent_gives(const struct top *t, const char *name, bool otherwise)
+{
+	_cleanup_close_ int dir = -1;
+	bool gives = otherwise;
+
+	if (v2_tree_open(v2_of_top(t)->s.host->v2.root_fd, t->parent, 0, &dir) == 0)
+		(void)v2_tree_gives(dir, name, &gives);
+	return gives;
+}
+
+/*
+ * What happens to processes whose cgroup has no memory controller is counted by the nearest one above
+ * that has, as its own.
+ */
+static int read_around(const struct top *t, struct counts *ret)
+{
+	struct v2_source *v2 = v2_of_top(t);
+	_cleanup_close_ int dir = -1;
+	int r;
+
+	if (t->guard.root)
+		return read_vmstat(v2, ret);
+	r = v2_tree_open(v2->s.host->v2.root_fd, t->parent, 0, &dir);
+	return r == 0 ? v2_tree_ops.read_local(&v2->whole, dir, ret) : r;
+}
+
+static void take_around(struct top *t)
+{
+	struct counts around;
+
+	if (read_around(t, &around) != 0 || !still_alive(t))
+		return;
+	t->guard.around_known = true;
+	t->guard.around = around;
+}
+
+void v2_guard_span(const struct top *t, bool hidden, struct balance *ret)
+{
+	const struct guard *g = &t->guard;
+	struct balance b = { 0 };
+	struct counts now;
+	bool known = !hidden && g->around_known && read_around(t, &now) == 0;
+
+	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
+		uint64_t count = known ? now.n[k] - g->around.n[k] : UINT64_MAX;
+
+		if (count == 0 || (k == EVENT_KILL && g->root && v2_of_top(t)->host.on))
+			continue;
+		if (!hidden && !t->named)
+			continue; /* no limit of its own, and those above are watched */
+		b.kind[k].unproven = count;
+		b.reasons |= UNPROVEN_SWITCHED;
+	}
+	*ret = b;
+}
+
 void v2_guard_take(struct top *t)
 {
 	struct guard *g = &t->guard;
@@ -113,7 +169,8 @@ void v2_guard_take(struct top *t)
 	int r;
 
 	g->refresh_ns = 0;
-	if (v2_of_top(t)->s.host->v2.local_events)
+	take_around(t);
+	if (v2_of_top(t)->local_events)
 		return; /* the parent's counter has nothing of its children's */
 	r = dead_sum(t, &dead);
 	if (r == 0 && v2_of_top(t)->tree.flat && !g->known && !g->children)
@@ -153,9 +210,10 @@ static void unproven(struct top *t, unsigned kind, uint64_t count, enum unproven
 static void judge_unknown(struct top *t)
 {
 	const struct v2_source *v2 = v2_of_top(t);
-	enum unproven_reason reason = v2->s.host->v2.local_events ? UNPROVEN_LOCALEVENTS
-				      : t->guard.root             ? UNPROVEN_TOP_UNDER_ROOT
-								  : UNPROVEN_UNREADABLE;
+	enum unproven_reason reason = v2->local_events ? UNPROVEN_LOCALEVENTS
+				      : t->guard.root  ? UNPROVEN_TOP_UNDER_ROOT
+				      : !v2_parent_gives(t, "memory", true) ? UNPROVEN_SWITCHED
+									    : UNPROVEN_UNREADABLE;
 
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)
 		if (k != EVENT_KILL || !v2->host.on)
@@ -171,7 +229,7 @@ static void judge_kind(struct top *t, unsigned k, struct counts *last)
 
 	if (g->root && k != EVENT_KILL)
 		unproven(t, k, UINT64_MAX, UNPROVEN_TOP_UNDER_ROOT);
-	else if (rest > 0 && g->dirty)
+	else if (rest > 0 && (g->dirty || !t->neighbours))
 		unproven(t, k, (uint64_t)rest, UNPROVEN_SIBLINGS_GONE);
 	else if (rest > 0 && g->children)
 		unproven(t, k, (uint64_t)rest, UNPROVEN_CHILDREN_GONE);
@@ -191,7 +249,10 @@ int v2_guard_judge(struct top *t, uint64_t now_ns)
 	else
 		judge_unknown(t);
 	r = ledger_top_close(v2->ledger, t->account, t->measured ? &last : NULL, now_ns);
-	if (r == 0)
-		t->account = NULL;
-	return r;
+	if (r < 0)
+		return r;
+	t->account = NULL;
+	t->told = last;
+	t->closed = true;
+	return 0;
 }

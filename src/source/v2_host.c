@@ -82,13 +82,24 @@ void v2_host_close(struct v2_source *v2)
 {
 	v2->host.on = false;
 	v2->host.judge_ns = 0;
+	v2->host.wanted = false;
+}
+
+void v2_unseen(struct v2_source *v2, enum unproven_reason reason)
+{
+	v2->unseen |= reason;
+	v2->host.doubt = true;
+	v2_host_look(v2, v2->now_ns);
 }
 
 void v2_host_look(struct v2_source *v2, uint64_t now_ns)
 {
 	struct host_account *h = &v2->host;
 
-	if (!h->on || h->judge_ns != 0 || (now_ns < h->next_ns && !v2->settling))
+	if (!h->on || h->judge_ns != 0)
+		return;
+	h->wanted = now_ns < h->next_ns && !v2->settling;
+	if (h->wanted)
 		return;
 	if (v2_vmstat_kills(v2->s.host, &h->seen) < 0)
 		return;
@@ -98,7 +109,11 @@ void v2_host_look(struct v2_source *v2, uint64_t now_ns)
 
 uint64_t v2_host_due(const struct v2_source *v2)
 {
-	return v2->host.judge_ns != 0 ? v2->host.judge_ns : UINT64_MAX;
+	const struct host_account *h = &v2->host;
+
+	if (h->judge_ns != 0)
+		return h->judge_ns;
+	return h->wanted ? h->next_ns : UINT64_MAX;
 }
 
 static int tell(struct v2_source *v2, uint64_t count)
@@ -110,7 +125,7 @@ static int tell(struct v2_source *v2, uint64_t count)
 		return -ENOMEM;
 	e->count_min = e->count_max = count;
 	e->evidence = EVIDENCE_VMSTAT;
-	e->removed = e->below = h->deaths;
+	e->removed = e->unplaced = h->doubt;
 	engine_submit(v2->s.engine, e);
 	h->told += count;
 	return 0;
@@ -135,14 +150,18 @@ int v2_host_run(struct v2_source *v2, uint64_t now_ns)
 	uint64_t known;
 	int r = 0;
 
+	if (h->wanted && now_ns >= h->next_ns)
+		v2_host_look(v2, now_ns);
 	if (h->judge_ns == 0 || now_ns < h->judge_ns)
 		return 0;
+	/* A kill of which no top knows: the cgroup came and went before inotify told of it? */
+	r = v2_changes_read(v2);
 	DL_FOREACH (v2->tops, t)
 		if (r == 0)
 			r = v2_top_check(t, now_ns);
 	if (r < 0)
 		return r;
-	if (!tops_quiet(v2)) {
+	if (v2->unheard || !tops_quiet(v2)) {
 		h->judge_ns = now_ns + LEDGER_SLOT_NS;
 		return 0;
 	}

@@ -11,7 +11,9 @@
  *   v2_discover.c    directories whose children become tops, or are to be told as `gone`
  *   v2_gone.c        removals to be told
  *   v2_changes.c     what inotify tells, and looking at everything when it did not
+ *   v2_mounts.c      memory_localevents, which may come and go
  *   v2_host.c        /proc/vmstat: kills that no memory.events shows
+ *   v2_notice.c      what restricts the source, in words
  *   v2_report.c      from the ledger's report to an event
  */
 #include <uthash.h>
@@ -45,6 +47,8 @@ struct guard {
 	struct deltas below; /* flat: what its own removed children had counted before */
 	uint64_t refresh_ns; /* when to take `dead` anew after it became dirty; 0: not */
 	struct pace pace;
+	bool around_known;
+	struct counts around; /* what the parent itself had counted, while the top was alive */
 };
 
 struct top {
@@ -72,6 +76,12 @@ struct top {
 	bool measured;
 	struct deltas dead; /* as after the removal */
 	bool mourned;       /* its removal is to be told, also if it was not named */
+	bool buried;        /* inotify has told its removal */
+	/* TOP_DORMANT */
+	bool off;       /* its parent gives no memory: it is not just on its way out */
+	bool closed;    /* `told` is what its account held in the end */
+	bool io_stayed; /* io was still on then, for which memory is only hidden */
+	struct counts told;
 	/* v2_source.settling */
 	bool settled;
 	struct top *prev, *next;
@@ -101,6 +111,8 @@ struct v2_watch {
 	struct watched *around; /* the parent's children */
 	uint64_t id;
 	bool host;     /* the whole of it: every child of the root is a top */
+	bool local;    /* the one cgroup alone */
+	bool waiting;  /* could not begin anew: tried with each rescan */
 	bool deep;     /* memory_localevents: every cgroup at and below `path` is a top */
 	bool gone_all; /* every removal below `path` is told */
 	struct v2_watch *next;
@@ -111,20 +123,24 @@ struct host_account {
 	bool on;           /* the whole host is watched and vmstat speaks of just this host */
 	uint64_t base;     /* vmstat's oom_kill when the watch began, less what was told by then */
 	uint64_t told;     /* kills told for "/" from the difference */
-	bool deaths;       /* a top was removed: a difference may be its last moment */
+	bool doubt;        /* a child of the root was removed, or may have come and gone unseen */
 	uint64_t seen;     /* the value being judged, */
 	uint64_t judge_ns; /* when; 0: none is */
 	bool confirmed;    /* the difference was there once before */
 	uint64_t next_ns;  /* not to be looked at before */
+	bool wanted;       /* then it is to be */
 };
 
 struct v2_source {
 	struct source s; /* first */
 	struct v2_tree tree;
 	struct v2_tree whole; /* the same tree, never flat: for guards */
+	bool local_events;    /* memory_localevents, as last seen */
 	struct ledger *ledger;
 	struct tree_watch *changes;
 	struct source_io changes_io;
+	struct v2_mounts *mounts;
+	bool remounted; /* memory_localevents came or went while the watch ran */
 	struct top *tops;
 	struct top *by_number;
 	unsigned next_number;
@@ -141,6 +157,10 @@ struct v2_source {
 	bool unheard; /* inotify has more to tell than one round takes */
 	bool settling;
 	unsigned settle_rounds;
+	unsigned unseen;         /* UNPROVEN_* bits: cgroups may have come and gone unseen */
+	char *denied;            /* a cgroup whose counters may not be read; NULL: none */
+	bool denied_more;        /* and others */
+	char *notice;            /* NOTICE_MAX bytes */
 	struct balance unproven; /* only `unproven`, `reasons` and `late` are used */
 	uint64_t now_ns;         /* of the call that is being served */
 };
@@ -161,6 +181,10 @@ int v2_detach(struct source *s, uint64_t cookie);
 /* Ends the watches on this very cgroup. */
 void v2_watch_end(struct v2_source *v2, const char *path, uint64_t id);
 void v2_watch_free_all(struct v2_source *v2);
+/* Tells what there is and begins anew, as memory_localevents demands. In a round. */
+void v2_watch_restart(struct v2_source *v2);
+/* Begins with the watches that could not yet. */
+void v2_watch_retry(struct v2_source *v2);
 /* Whether children of @dir become tops as they appear. */
 bool v2_discovers(const struct v2_source *v2, const char *dir);
 /* Whether the removal of whatever is below @dir is to be told. */
@@ -198,8 +222,8 @@ char *v2_parent_path(const char *path);
 
 /* v2_walk.c: of a top that is TOP_LIVE when called */
 int v2_walk_ready(struct source_io *io, uint32_t events, uint64_t now_ns);
-/* Something may not be read: whatever it counts is unproven. */
-void v2_unreadable(struct v2_source *v2);
+/* What @path counts may not be read, or makes no sense: it is unproven. */
+void v2_unreadable(struct v2_source *v2, const char *path, int error);
 /* One read; a walk if there is news. */
 int v2_walk_look(struct top *t, uint64_t now_ns);
 int v2_walk_run(struct top *t, uint64_t now_ns);
@@ -219,6 +243,13 @@ void v2_guard_take(struct top *t);
 int v2_guard_measure(struct top *t);
 /* Closes the account with what the guard proves; books the rest as unproven. */
 int v2_guard_judge(struct top *t, uint64_t now_ns);
+/*
+ * Stores what may have happened to the top since it had no memory controller. @hidden: it goes on
+ * counting, but does not show it.
+ */
+void v2_guard_span(const struct top *t, bool hidden, struct balance *ret);
+/* Whether the parent of @t gives the controller @name to its children; @otherwise if that is not known. */
+bool v2_parent_gives(const struct top *t, const char *name, bool otherwise);
 
 /* v2_discover.c */
 /* Makes tops of the children of @path that have memory files and are none yet. */
@@ -257,6 +288,16 @@ void v2_rescan_in(struct v2_source *v2, uint64_t in_ns);
 /* Does that if it is due. */
 int v2_rescan_run(struct v2_source *v2, uint64_t now_ns);
 
+/* v2_mounts.c */
+int v2_mounts_open(struct v2_source *v2);
+/* When to look at the mounts; UINT64_MAX: not. */
+uint64_t v2_mounts_due(const struct v2_source *v2);
+/* To be looked at now, whatever was heard. */
+void v2_mounts_look(struct v2_source *v2);
+void v2_mounts_close(struct v2_source *v2);
+/* Looks at the mounts if that is due. */
+void v2_mounts_run(struct v2_source *v2, uint64_t now_ns);
+
 /* v2_host.c */
 int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret);
 void v2_host_open(struct v2_source *v2);
@@ -265,8 +306,21 @@ int v2_host_run(struct v2_source *v2, uint64_t now_ns);
 uint64_t v2_host_due(const struct v2_source *v2);
 /* How many kills more were told than the host counted: none, unless we are wrong. */
 uint64_t v2_host_excess(const struct v2_source *v2);
+/*
+ * Cgroups may have come and gone below the root that nobody looked into: their ooms are unproven for
+ * @reason, and so are their kills where vmstat does not tell them.
+ */
+void v2_unseen(struct v2_source *v2, enum unproven_reason reason);
 /* Asks for a comparison; at most once a second but for the last. */
 void v2_host_look(struct v2_source *v2, uint64_t now_ns);
+
+/* v2_notice.c */
+int v2_notice_open(struct v2_source *v2);
+void v2_notice_close(struct v2_source *v2);
+/* What restricts the source right now; NULL: nothing. */
+const char *v2_notice(const struct source *s);
+/* @path may not be read: from now on a notice names it. */
+void v2_notice_denied(struct v2_source *v2, const char *path);
 
 /* v2_report.c */
 int v2_report(void *ctx, const struct ledger_report *report);

@@ -26,6 +26,8 @@
 
 /* After a removal, neighbours' removals may still be on their way through inotify. */
 #define JUDGE_NS LEDGER_SLOT_NS
+/* A walk has one open for each level it is in, and a file or two. */
+#define WALK_DESCRIPTORS 6
 
 static const char *events_file(const struct v2_source *v2)
 {
@@ -102,13 +104,18 @@ static int take_descriptor(struct top *t)
 	return 0;
 }
 
-/* Gives a top without an account one. @fresh: all that it counts is news. */
-static int open_account(struct top *t, bool fresh)
+/*
+ * Gives a top without an account one. @fresh: all that it counts is news. @told: so is what it counts
+ * beyond that; NULL: nothing is.
+ */
+static int open_account(struct top *t, bool fresh, const struct counts *told)
 {
 	struct v2_source *v2 = v2_of_top(t);
-	const struct ledger_top args = {
-		.dir = v2_tree_top(t->number), .path = t->path, .id = t->id, .fresh = fresh
-	};
+	const struct ledger_top args = { .dir = v2_tree_top(t->number),
+					 .path = t->path,
+					 .id = t->id,
+					 .fresh = fresh,
+					 .told = told };
 	int r;
 
 	r = take_descriptor(t);
@@ -247,6 +254,20 @@ static bool covered(const struct top *t)
 	return false;
 }
 
+/* Whether it was for want of descriptors that a walk could not do its work. */
+static bool few_descriptors(const struct v2_source *v2)
+{
+	int fds[WALK_DESCRIPTORS];
+	int n = 0;
+
+	while (n < WALK_DESCRIPTORS &&
+	       (fds[n] = fcntl(v2->s.host->v2.root_fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+		n++;
+	for (int i = 0; i < n; i++)
+		fd_close(fds[i]);
+	return n < WALK_DESCRIPTORS;
+}
+
 int v2_top_open(struct v2_source *v2, const struct v2_top_args *args)
 {
 	struct top *t = top_new(v2, args);
@@ -255,10 +276,12 @@ int v2_top_open(struct v2_source *v2, const struct v2_top_args *args)
 	if (!t)
 		return -ENOMEM;
 	v2_top_hold(t); /* before counting, so that no removal falls in between */
-	r = open_account(t, args->fresh);
+	r = open_account(t, args->fresh, NULL);
 	if (r != 0) {
 		top_close(t);
-		return r == LEDGER_E_AGAIN ? -EAGAIN : r;
+		if (r == LEDGER_E_AGAIN)
+			return few_descriptors(v2) ? -EMFILE : -EAGAIN;
+		return r;
 	}
 	drop_covered(t);
 	return 0;
@@ -288,6 +311,46 @@ void v2_top_lose(struct top *t, uint64_t now_ns)
 	t->judge_ns = now_ns;
 }
 
+/*
+ * Whether its memory was only hidden, since io stayed on (kernel/cgroup: css_visible()): it comes back
+ * with what it had counted.
+ */
+static bool was_hidden(const struct top *t, const struct counts *now)
+{
+	if (!t->closed || !t->io_stayed || !v2_parent_gives(t, "io", false))
+		return false;
+	for (unsigned k = 0; k < COUNTED_KINDS; k++)
+		if (now->n[k] < t->told.n[k])
+			return false;
+	return true;
+}
+
+/* Memory may be on again. Where it was hidden, only what it counts beyond what was told is news. */
+static int wake(struct top *t)
+{
+	struct v2_source *v2 = v2_of_top(t);
+	struct balance span = { 0 };
+	struct reading rd;
+	bool hidden;
+	int r = v2_tree_ops.read(&v2->tree, v2_tree_top(t->number), NULL, &rd);
+
+	t->off = r == TREE_E_GONE && !v2_parent_gives(t, "memory", true);
+	if (r != 0)
+		return r == TREE_E_DENIED ? -EACCES : r;
+	hidden = was_hidden(t, &rd.counts);
+	if (!hidden)
+		v2_guard_span(t, false, &span);
+	if (v2->host.on)
+		t->told.n[EVENT_KILL] = rd.counts.n[EVENT_KILL]; /* vmstat tells these */
+	hidden &= !counts_zero(&t->told);
+	r = open_account(t, !hidden, hidden ? &t->told : NULL);
+	if (r != 0)
+		return r;
+	balance_add(&v2->unproven, &span);
+	t->closed = t->io_stayed = false;
+	return 0;
+}
+
 int v2_top_check(struct top *t, uint64_t now_ns)
 {
 	struct v2_source *v2 = v2_of_top(t);
@@ -304,7 +367,7 @@ int v2_top_check(struct top *t, uint64_t now_ns)
 		t->judge_ns = now_ns;
 		return 0;
 	}
-	r = r == 0 ? open_account(t, true) : LEDGER_E_AGAIN;
+	r = r == 0 ? wake(t) : LEDGER_E_AGAIN;
 	if (r != LEDGER_E_AGAIN)
 		return r < 0 ? r : 0; /* still without memory files */
 	v2_rescan_in(v2, V2_RETRY_NS);
@@ -316,6 +379,7 @@ static int finish(struct top *t, uint64_t now_ns)
 {
 	struct v2_source *v2 = v2_of_top(t);
 	_cleanup_close_ int dir = -1;
+	struct balance span = { 0 };
 	int r = 0;
 
 	if (t->account)
@@ -331,9 +395,15 @@ static int finish(struct top *t, uint64_t now_ns)
 		}
 		t->state = TOP_DORMANT;
 		t->judge_ns = 0;
+		t->io_stayed = v2_parent_gives(t, "io", false);
+		v2->host.doubt = true;
 		return v2_top_check(t, now_ns); /* memory may be on again already */
 	}
-	v2->host.deaths |= !t->named || t->guard.root;
+	if (t->off)
+		v2_guard_span(t, t->io_stayed, &span);
+	balance_add(&v2->unproven, &span);
+	t->off = false;
+	v2->host.doubt |= !t->named || t->guard.root;
 	v2_host_look(v2, now_ns);
 	r = v2_gone(v2, t->path, t->id, t->named || t->mourned);
 	if (r == 0)

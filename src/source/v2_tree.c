@@ -221,21 +221,26 @@ static int tree_is_group(void *ctx, int dir, bool *ret)
 	return 0;
 }
 
+int v2_tree_gives(int dir_fd, const char *name, bool *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t n = 0;
+	int r = text_file_read(dir_fd, "cgroup.subtree_control", CONTROL_MAX, &text, &n);
+
+	if (r < 0)
+		return v2_tree_trouble(-r);
+	*ret = words_have(text, n, " \n", name);
+	return 0;
+}
+
 static int tree_gives_memory(void *ctx, int dir, bool *ret)
 {
 	_cleanup_close_ int own = -1;
-	_cleanup_free_ char *text = NULL;
-	size_t n = 0;
 	int fd = -1;
 	int r;
 
 	r = resolve_dir(ctx, dir, &fd, &own);
-	if (r == 0)
-		r = text_file_read(fd, "cgroup.subtree_control", CONTROL_MAX, &text, &n);
-	if (r != 0)
-		return r < 0 ? v2_tree_trouble(-r) : r;
-	*ret = words_have(text, n, " \n", "memory");
-	return 0;
+	return r == 0 ? v2_tree_gives(fd, "memory", ret) : r;
 }
 
 static bool is_dots(const char *name)

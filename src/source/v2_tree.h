@@ -42,5 +42,7 @@ extern const struct tree_ops v2_tree_ops;
 int v2_tree_open(int root_fd, const char *path, uint64_t id, int *ret);
 /* The TREE_E_* for errno @err, or the negated errno if it means trouble of another kind. */
 int v2_tree_trouble(int err);
+/* Whether the cgroup at @dir_fd gives the controller @name to its children. 0, TREE_E_* or < 0. */
+int v2_tree_gives(int dir_fd, const char *name, bool *ret);
 /* Parses the text of memory.events or memory.events.local. Returns 0 or -EBADMSG. */
 int memory_events_parse(const char *text, struct reading *ret);

@@ -13,10 +13,12 @@
 
 #define EVENTS_TEXT_MAX 1024
 
-void v2_unreadable(struct v2_source *v2)
+void v2_unreadable(struct v2_source *v2, const char *path, int error)
 {
 	struct balance b = { .reasons = UNPROVEN_UNREADABLE };
 
+	if (error == -EACCES)
+		v2_notice_denied(v2, path);
 	for (unsigned k = 0; k < COUNTED_KINDS; k++)
 		b.kind[k].unproven = UINT64_MAX;
 	balance_add(&v2->unproven, &b);
@@ -34,7 +36,7 @@ static int take_result(struct top *t, int r, uint64_t now_ns)
 		return 0;
 	case -EACCES:
 	case -EBADMSG:
-		v2_unreadable(v2_of_top(t));
+		v2_unreadable(v2_of_top(t), t->path, r);
 		return 0;
 	default:
 		return r;

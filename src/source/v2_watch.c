@@ -134,7 +134,8 @@ static int watch_new(struct v2_source *v2, const struct source_target *target,
 	w->cookie = target->cookie;
 	w->id = target->at->id;
 	w->host = is_real_root(target);
-	w->deep = v2->s.host->v2.local_events && !target->local;
+	w->local = target->local;
+	w->deep = v2->local_events && !target->local;
 	w->gone_all = target->gone_all;
 	w->path = strdup(target->at->path);
 	parent = v2_parent_path(target->at->path);
@@ -189,10 +190,48 @@ static int attach(struct v2_source *v2, struct v2_watch *w)
 	return r;
 }
 
+static void begin_anew(struct v2_source *v2, struct v2_watch *w)
+{
+	w->waiting = attach(v2, w) < 0;
+	if (w->waiting)
+		v2_rescan_in(v2, V2_POLL_NS);
+}
+
+void v2_watch_retry(struct v2_source *v2)
+{
+	struct v2_watch *w;
+
+	LL_FOREACH (v2->watches, w)
+		if (w->waiting)
+			begin_anew(v2, w);
+}
+
+void v2_watch_restart(struct v2_source *v2)
+{
+	struct v2_dir *d, *dtmp;
+	struct top *t, *ttmp;
+	struct v2_watch *w;
+
+	DL_FOREACH_SAFE (v2->tops, t, ttmp) {
+		if (t->state == TOP_LIVE)
+			(void)ledger_pass(v2->ledger, t->account, v2->now_ns);
+		v2_top_close(t);
+	}
+	v2->tree.flat = v2->local_events;
+	LL_FOREACH (v2->watches, w)
+		w->deep = v2->local_events;
+	HASH_ITER (hh, v2->dirs, d, dtmp)
+		if (!v2_discovers(v2, d->path) && !v2_tells_all_gone(v2, d->path))
+			v2_dir_free(v2, d);
+	LL_FOREACH (v2->watches, w)
+		begin_anew(v2, w);
+	v2_rescan_in(v2, 0); /* what was being settled may be gone */
+}
+
 int v2_attach(struct source *s, const struct source_target *target)
 {
 	struct v2_source *v2 = v2_from(s);
-	bool flat = target->local || v2->s.host->v2.local_events;
+	bool flat = target->local || v2->local_events;
 	struct v2_watch *w;
 	int r;
 

@@ -106,7 +106,7 @@ static void each_reason_has_words_of_its_own(void **state)
 			assert_string_not_equal(text, unproven_reason_text(1U << j));
 	}
 	assert_string_equal(unproven_reason_text(1U << UNPROVEN_REASONS), "unknown");
-	assert_int_equal(UNPROVEN_V1_UNSEEN, 1U << (UNPROVEN_REASONS - 1)); /* the last one */
+	assert_int_equal(UNPROVEN_SWITCHED, 1U << (UNPROVEN_REASONS - 1)); /* the last one */
 }
 
 int main(void)

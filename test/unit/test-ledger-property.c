@@ -28,13 +28,12 @@
 
 /* Seeds that once showed a bug, each with the bug. */
 static const uint64_t old_seeds[] = {
-	1,
-	413381964, /* a child that shows no counts yet lost its account */
-	652157440, /* a stranger under the name of a child took accounts along */
-	761917526, /* old counts passed for news where something was gone */
-	526404966, /* the first of several former accounts was taken for the last */
-	35457693,  /* an account had the id of a former directory */
-	901895581, /* one begun anew was taken for a return */
+	1,         413381964, /* a child that shows no counts yet lost its account */
+	652157440,            /* a stranger under the name of a child took accounts along */
+	761917526,            /* old counts passed for news where something was gone */
+	526404966,            /* the first of several former accounts was taken for the last */
+	35457693,             /* an account had the id of a former directory */
+	901895581,            /* one begun anew was taken for a return */
 };
 
 /* What the runs came through: a test that never met a thing proves nothing about it. */
