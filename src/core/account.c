@@ -24,6 +24,7 @@ struct account *account_new(struct account_table *t, struct account *parent, con
 	if (!a)
 		return NULL;
 	a->key = key;
+	a->number = ++t->made;
 	a->id = id;
 	a->name = strdup(name);
 	if (!parent)
@@ -65,16 +66,6 @@ void account_saw_off(struct account *a, uint64_t id)
 {
 	if (id > a->off_id)
 		a->off_id = id;
-}
-
-struct account *account_before(const struct account *a)
-{
-	struct account *other, *last = NULL;
-
-	DL_FOREACH (a->parent->children, other)
-		if (other != a && other->id == a->id)
-			last = other;
-	return last;
 }
 
 void account_rest_set(struct account_table *t, struct account *a, bool pending)
@@ -133,6 +124,14 @@ void account_drop(struct account_table *t, struct account *a)
 		at = parent;
 	}
 	unlink_account(t, a);
+}
+
+void account_lump(struct account_table *t, struct account *a)
+{
+	while (a->children)
+		account_drop(t, a->children);
+	account_rest_set(t, a, false);
+	a->lumped = true;
 }
 
 void account_graft(struct account *a, struct account *parent, char *name)

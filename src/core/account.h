@@ -26,6 +26,7 @@ struct account_top {
 
 struct account {
 	uint64_t key;
+	uint64_t number; /* grows with each account that is made */
 	uint64_t id;
 	char *name; /* one component; the full path for a top */
 	struct account *parent;
@@ -41,11 +42,11 @@ struct account {
 	uint64_t looked_ns; /* when all that its counter showed was told */
 	uint32_t seen;      /* serial of the listing that last met it */
 	/*
-	 * Its children were met without memory files, and this was the newest of them (ids only grow).
-	 * Where io stays on they are only hidden, count on, and come back with old counters that are no
-	 * news (kernel/cgroup: css_visible()). 0: never.
+	 * Children without memory files were met, and this was the newest of them (ids only grow): they
+	 * may come back with counts that were told already (hidden.c). 0: all that live are known.
 	 */
 	uint64_t off_id;
+	bool rest_unplaced; /* the pending rest may lie in children that live */
 	bool returned; /* from hiding: what it counted meanwhile may have been told of its parent */
 	bool lumped; /* `reported` is known in sum only: `own` and the children's accounts are not */
 	struct account_top *top;
@@ -54,6 +55,7 @@ struct account {
 
 struct account_table {
 	struct account *by_key;
+	uint64_t made;
 	struct account *rests; /* those with rest_pending */
 };
 
@@ -71,12 +73,12 @@ struct account *account_find_below(const struct account_table *t, struct account
 void account_drop(struct account_table *t, struct account *a);
 /* The child @id of @a was met without memory files. */
 void account_saw_off(struct account *a, uint64_t id);
-/* The last other account of @a's directory, under another key; NULL if there is none. */
-struct account *account_before(const struct account *a);
 /* @a, new, is what @before was, back under another key: takes over all it holds. @before is freed. */
 void account_take_over(struct account_table *t, struct account *a, struct account *before);
 /* @a is hidden, with all below it: what of their groups is still to come is its parent's now. */
 void account_hand_over(struct account *a);
+/* Drops all below @a, whose account is from now on known in sum only. */
+void account_lump(struct account_table *t, struct account *a);
 /* Puts @a among the rests to be looked at again, or takes it out; twice is once. */
 void account_rest_set(struct account_table *t, struct account *a, bool pending);
 /* Links the former top @a, with all below it, under @parent as @name (on the heap, now @a's). */

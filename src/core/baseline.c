@@ -53,13 +53,17 @@ static int enter(struct scan *s, struct account *c, const struct counts *counts)
 
 	c->reported = *counts;
 	c->lumped = true;
-	if (descent_too_deep(s->b->d, 0))
+	if (descent_too_deep(s->b->d, 0)) {
+		account_lump(&s->b->d->l->accounts, c);
 		return 0;
+	}
 	r = descent_open(s->b->d, s->dir, c, &child);
 	if (r == 0) {
 		r = scan_dir(s->b, c, child, counts);
 		l->ops->close(l->ctx, child);
 	}
+	if (r != 0)
+		account_lump(&s->b->d->l->accounts, c);
 	if (r == TREE_E_BUSY && descent_too_deep(s->b->d, r))
 		return 0;
 	return r == TREE_E_DENIED || r == TREE_E_GONE ? 0 : r;
@@ -134,24 +138,6 @@ static int scan_dir(struct baseline *b, struct account *a, int dir, const struct
 	return r;
 }
 
-void baseline_take_child(struct descent *d, struct account *c, int dir, const struct counts *counts)
-{
-	struct baseline b = { .d = d };
-	struct scan s = { .b = &b, .dir = dir };
-
-	(void)enter(&s, c, counts);
-}
-
-int baseline_split(struct descent *d, struct account *a, int dir)
-{
-	const struct counts known = a->reported;
-	struct baseline b = { .d = d };
-	int r = scan_dir(&b, a, dir, &known);
-
-	a->reported = known;
-	return r;
-}
-
 /* Links the tops that were met, with their share of the balance. */
 static void join_all(struct baseline *b, struct account *a)
 {
@@ -179,6 +165,28 @@ static struct join *free_all(struct join *joins)
 		free(j);
 	}
 	return NULL;
+}
+
+void baseline_take_child(struct descent *d, struct account *c, int dir, const struct counts *counts)
+{
+	struct baseline b = { .d = d };
+	struct scan s = { .b = &b, .dir = dir };
+
+	(void)enter(&s, c, counts); /* at worst it is known in sum */
+	b.joins = free_all(b.joins);
+}
+
+int baseline_split(struct descent *d, struct account *a, int dir)
+{
+	const struct counts known = a->reported;
+	struct baseline b = { .d = d };
+	int r = scan_dir(&b, a, dir, &known);
+
+	a->reported = known;
+	b.joins = free_all(b.joins);
+	if (r != 0)
+		account_lump(&d->l->accounts, a);
+	return r;
 }
 
 static bool joins_any(const struct baseline *b)

@@ -180,8 +180,10 @@ int tree_read_child(const struct tree_ops *ops, void *ctx, int dir, const char *
 	/* It may have come back before the second question: then it can be read now. */
 	for (unsigned i = 0; i < 2 && r == TREE_E_GONE; i++) {
 		r = ops->gives_memory(ctx, dir, &on);
-		if (r == 0)
-			r = on ? ops->read(ctx, dir, name, ret) : TREE_E_OFF;
+		if (r == 0 && on)
+			r = ops->read(ctx, dir, name, ret);
+		else if (r != TREE_E_BUSY && r != TREE_E_GONE && r != -ENOMEM)
+			r = TREE_E_OFF; /* as far as anybody knows */
 	}
 	return r;
 }
@@ -321,7 +323,7 @@ static int tell_in_sum(struct descent *d, struct listing *li, const struct news 
 {
 	struct account *a = n->account;
 
-	a->lumped = true;
+	account_lump(&d->l->accounts, a);
 	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
 		struct deltas one = { 0 };
 		int r;
@@ -338,7 +340,7 @@ static int tell_in_sum(struct descent *d, struct listing *li, const struct news 
 
 bool descent_too_deep(const struct descent *d, int trouble)
 {
-	return d->depth >= (trouble == TREE_E_BUSY ? LEDGER_DEPTH_SURE : LEDGER_DEPTH_MAX);
+	return d->depth >= (trouble == TREE_E_BUSY ? d->l->depth_sure : d->l->depth_max);
 }
 
 static int settle_child(struct descent *d, struct listing *li, const struct news *n)
@@ -402,6 +404,7 @@ static int read_own(struct descent *d, struct listing *li, struct counts *ret)
 	a->lumped |= !fits(a, ret, li->total);
 	a->returned = false;
 	if (a->lumped) {
+		a->rest_unplaced = true; /* what is new by now is among what is split */
 		r = baseline_split(d, a, li->dir);
 		*ret = a->own;
 	}
@@ -425,7 +428,9 @@ static int settle_all(struct descent *d, struct listing *li)
 	if (r != 0)
 		return r;
 	own_news = counts_minus(&own, &li->parent->own);
-	hidden_settle(d, li, &own_news, &after);
+	r = hidden_settle(d, li, &own_news, &after, serial);
+	if (r != 0)
+		return r;
 	if (!d->again)
 		let_go_unseen(d, li, serial);
 	r = settle_own(d, li->parent, &own, li->rest);
@@ -487,6 +492,26 @@ int descent_come_through(struct descent *d, const struct account *a, int dir)
 	return r == 0 ? look_at_group(d, dir) : r;
 }
 
+/* What nothing that was met explains: kept for a second look, then told. */
+static int settle_rest(struct descent *d, struct listing *li)
+{
+	struct account *a = li->parent;
+	int r;
+
+	if (!deltas_any_positive(li->rest)) {
+		a->rest_unplaced = false;
+		return 0;
+	}
+	if (!li->final) {
+		keep_rest(d, a);
+		return 0;
+	}
+	r = descent_rest(d, a, li->rest, &(struct ledger_report){ .unplaced = a->rest_unplaced });
+	if (r == 0)
+		a->rest_unplaced = false;
+	return r;
+}
+
 int descent_settle(struct descent *d, struct account *a, int dir, const struct counts *total,
 		   bool final)
 {
@@ -510,13 +535,9 @@ int descent_settle(struct descent *d, struct account *a, int dir, const struct c
 		r = settle_all(d, &li);
 	news_free(li.news);
 	d->hints.untold = d->untold_groups;
-	if (r == 0 && !d->again && deltas_any_positive(&rest)) {
-		if (final)
-			r = descent_rest(d, a, &rest,
-					 &(struct ledger_report){ .unplaced = li.blind || li.off });
-		else
-			keep_rest(d, a);
-	}
+	a->rest_unplaced |= li.blind || li.off;
+	if (r == 0 && !d->again)
+		r = settle_rest(d, &li);
 	d->again |= outer_again;
 	d->level = level.up;
 	d->depth--;

@@ -17,6 +17,8 @@ struct ledger *ledger_new(const struct tree_ops *ops, ledger_report_fn report, v
 		l->ops = ops;
 		l->report = report;
 		l->ctx = ctx;
+		l->depth_max = LEDGER_DEPTH_MAX;
+		l->depth_sure = LEDGER_DEPTH_SURE;
 	}
 	return l;
 }

@@ -7,6 +7,7 @@ struct ledger {
 	const struct tree_ops *ops;
 	ledger_report_fn report;
 	void *ctx;
+	unsigned depth_max, depth_sure; /* LEDGER_DEPTH_*, but for tests */
 	struct account_table accounts;
 	uint32_t serial;         /* of the last listing */
 	bool no_group_count;     /* the kernel does not count group kills */
@@ -37,7 +38,9 @@ struct descent {
 struct news {
 	struct account *account;
 	struct counts total;
-	bool later; /* it could not be told what of it is news: another walk has to */
+	struct account *former; /* of the same directory, under another key */
+	bool suspect;           /* some of it may have been told: see hidden.c */
+	bool later;             /* left to the second look */
 	struct news *next;
 };
 
@@ -110,10 +113,11 @@ int descent_report(struct descent *d, struct account *a, const struct ledger_rep
 int descent_trouble(struct descent *d, int r);
 /*
  * Sorts out what of the claims in @li is no news since it comes from children that were hidden: see
- * hidden.c. @own_news: what the parent itself claims; @after: its counter, read after the listing.
+ * hidden.c. @own_news: what the parent itself claims; @after: its counter, read after the listing,
+ * which had @serial. Returns 0 or -ENOMEM.
  */
-void hidden_settle(struct descent *d, struct listing *li, const struct deltas *own_news,
-		   const struct counts *after);
+int hidden_settle(struct descent *d, struct listing *li, const struct deltas *own_news,
+		  const struct counts *after, uint32_t serial);
 /*
  * The files of @a, a child with news, went away before it could be entered: what it has not told is
  * the parent's to explain. Finds out if it may come back with that. Returns TREE_E_GONE, TREE_E_BUSY

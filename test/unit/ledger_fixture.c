@@ -141,6 +141,20 @@ void memory_off(struct fixture *f)
 	switch_off(f, at(f, "/t"));
 }
 
+void remake_b(struct fixture *f)
+{
+	unmake(f, "/t/b");
+	make(f, "/t/b");
+	happen(f, "/t/b", EVENT_KILL, 9);
+}
+
+void memory_off_and_on(struct fixture *f)
+{
+	memory_off(f);
+	assert_true(sim_control(f->sim, at(f, "/t"), true));
+	happen(f, "/t/b", EVENT_KILL, 4);
+}
+
 void short_life_of_c(struct fixture *f)
 {
 	make(f, "/t/c");

@@ -60,6 +60,10 @@ void happen(struct fixture *f, const char *path, enum event_kind kind, uint64_t 
 
 /* Switches the memory controller off in all below /t. */
 void memory_off(struct fixture *f);
+/* Off, and on again for /t; then 4 kills in /t/b. */
+void memory_off_and_on(struct fixture *f);
+/* /t/b is removed and made anew; then 9 kills in it. */
+void remake_b(struct fixture *f);
 /* /t/c is made, two of its processes are killed, and it is removed. */
 void short_life_of_c(struct fixture *f);
 
