@@ -163,6 +163,30 @@ static void places_the_first_event_of_one_switched_on(void **state)
 	expect_none(f);
 }
 
+static void two_more_in_b(struct fixture *f)
+{
+	happen(f, "/t/b", EVENT_KILL, 2);
+}
+
+/* What comes during the listing looks like too much; the second look knows better. */
+static void gives_suspects_a_second_look(void **state)
+{
+	static const struct trigger trigger = { SIM_READ, "/t", "b", two_more_in_b, 0 };
+	struct fixture *f = *state;
+	struct account *t;
+
+	memory_off(f);
+	t = add(f, "/t");
+	assert_true(sim_control(f->sim, at(f, "/t"), true));
+	happen(f, "/t/b", EVENT_KILL, 1);
+	f->trigger = &trigger;
+	settle(f, t);
+	assert_null(f->trigger);
+	expect(f, "/t/b", EVENT_KILL, 3, PLACED);
+	expect_none(f);
+	expect_balance(f, EVENT_KILL, 3);
+}
+
 /* Made anew during the listing, which still names the old one: no suspect. */
 static void suspects_nobody_for_an_old_id(void **state)
 {
@@ -195,6 +219,7 @@ int main(void)
 		cmocka_unit_test(tells_neither_of_two_suspects_twice),
 		T(places_the_first_event_of_one_switched_on),
 		T(suspects_nobody_for_an_old_id),
+		T(gives_suspects_a_second_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

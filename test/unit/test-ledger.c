@@ -283,10 +283,10 @@ static void tells_in_sum_once(void **state)
 	struct account *t = add(f, "/t");
 
 	f->ledger->depth_sure = 2;
-	make(f, "/t/a/x/c");
-	happen(f, "/t/a/x/c", EVENT_KILL, 1);
-	unmake(f, "/t/a/x/c");
-	pass(f, t); /* a rest at /t/a/x is to be looked at again */
+	make(f, "/t/a/x/z/c");
+	happen(f, "/t/a/x/z/c", EVENT_KILL, 1);
+	unmake(f, "/t/a/x/z/c");
+	pass(f, t); /* a rest at /t/a/x/z is to be looked at again */
 	f->trigger = &busy;
 	pass(f, t);
 	assert_null(f->trigger);
