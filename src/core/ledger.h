@@ -11,10 +11,11 @@
  * top; what is new there is looked for below it, always reading a parent before its children, since
  * in that order no event that the parent shows can be missing in a living child. What no living
  * child explains is looked for once more a slot later and then reported at the nearest living
- * ancestor as `removed`.
+ * ancestor as `removed`, or as `unplaced` where it may lie in a child that lives.
  *
  * An account is keyed by the inode of the memory.events *file*: a controller switched off and on
- * makes a new file that starts at 0, under a directory that stays the same.
+ * makes a new file under a directory that stays the same. It starts at 0, unless memory was only
+ * hidden and comes back with what it had counted: see hidden.c.
  *
  * The ledger is pure: it reaches the tree through struct tree_ops, which a test replaces with a
  * simulated kernel, and is told the time.
@@ -49,7 +50,6 @@ enum {
 	TREE_E_GONE = 1, /* removed, or without memory files (any more) */
 	TREE_E_BUSY,   /* not now: out of descriptors or memory. Nothing is lost by trying later. */
 	TREE_E_DENIED, /* exists, but may not be read */
-	TREE_E_OFF, /* only of tree_read_child(): its parent gives no memory files to its children */
 };
 
 typedef int (*tree_each_fn)(void *arg, const char *name, uint64_t id);

@@ -73,6 +73,9 @@ void baseline_take_child(struct descent *d, struct account *c, int dir,
 			 const struct counts *counts);
 /* Finds out the parts of @a's account, which is lumped. Returns 0, TREE_E_* or a negated errno. */
 int baseline_split(struct descent *d, struct account *a, int dir);
+/* Of tree_read_child() alone: no memory files, since the parent gives none to its children. */
+#define TREE_E_OFF 100
+
 /*
  * memory.events of child @name of @dir, as tree_ops.read; but TREE_E_GONE says that it is gone, and
  * TREE_E_OFF that it may live on without.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/recount.h"
 
+#include <assert.h>
+
 #include "core/account.h"
 
 /*
@@ -60,10 +62,13 @@ static uint64_t possible_unknown(const struct account *a, const struct ledger_re
 uint64_t recounts_possible(const struct account *a, const struct ledger_report *report,
 			   const struct recount_hints *hints)
 {
-	uint64_t looked_ns = account_looked(a);
+	uint64_t looked_ns, n, most;
 	bool somewhere = report->removed || report->unplaced;
-	uint64_t n = hints->untold;
-	uint64_t most = report->count_max - !begun(a, report, looked_ns);
+
+	assert(a);
+	looked_ns = account_looked(a);
+	n = hints->untold;
+	most = report->count_max - !begun(a, report, looked_ns);
 
 	for (const struct account *at = a; at; at = at->parent)
 		n += recent_at(&at->recounts.groups, looked_ns);
