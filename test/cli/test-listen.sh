@@ -204,7 +204,8 @@ ok 'the root' refused 2 'root cgroup'
 
 unsaid=
 for n in 6 8 11 13 14 15 16 18 20; do
-	prlimit --nofile="$n:$n" timeout -k 5 "$LIMIT" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
+	# shellcheck disable=SC3045 # dash and busybox have it
+	(ulimit -n "$n" && exec timeout -k 5 "$LIMIT" "$OOMNOTIFY" listen "$base/m" --timeout=0) >out 2>err
 	grep -q 'ready$\|raise the limit of open files' err || unsaid="$unsaid $n"
 done
 ok 'few descriptors: it listens or says what to do' [ -z "$unsaid" ]
