@@ -5,6 +5,9 @@
 
 #include "core/account.h"
 
+/* Walks that spare the CPU may tell the kills of an oom so much later. */
+#define LATE_NS (10 * LEDGER_GROUP_NS)
+
 /*
  * What is told now was counted since @looked_ns: by then all that the counters showed had been told.
  * Kills follow their group kill within LEDGER_GROUP_NS, however late they are told.
@@ -45,18 +48,33 @@ static uint64_t possible_uncounted(const struct account *a, const struct ledger_
 	return ooms > 0 && ooms < n ? ooms : n;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /*
- * In cgroups that are gone, of which nobody can tell any more if they were groups: where there were
+ * In cgroups that are gone, of which nobody can tell any more if they were groups: where there are
  * more kills than ooms, a group was killed; by each oom one at most.
  */
 static uint64_t possible_unknown(const struct account *a, const struct ledger_report *report,
 				 uint64_t looked_ns)
 {
 	uint64_t ooms = recent_at(&a->recounts.dead_ooms, looked_ns);
-	uint64_t kills = recent_at(&a->recounts.dead_kills, looked_ns) + report->count_max;
-	uint64_t more = kills > ooms ? kills - ooms : 0;
+	uint64_t more = report->count_max > ooms ? report->count_max - ooms : 0;
 
-	return more < ooms ? more : ooms;
+	return least(more, ooms + recent_at(&a->recounts.dead_matched, looked_ns));
+}
+
+/* Kills in cgroups that are gone: each oom has had its kill. */
+static void match(struct recounts *r, const struct recent *told, uint64_t range, uint64_t looked_ns)
+{
+	struct recent matched = *told;
+
+	matched.n = least(told->n, recent_at(&r->dead_ooms, looked_ns));
+	spend(&r->dead_ooms, matched.n);
+	recent_add(&r->dead_matched, &matched, looked_ns);
+	spend(&r->dead_matched, range);
 }
 
 uint64_t recounts_possible(const struct account *a, const struct ledger_report *report,
@@ -84,6 +102,8 @@ uint64_t recounts_possible(const struct account *a, const struct ledger_report *
 void recounts_book(struct account *a, const struct ledger_report *report)
 {
 	const struct recent told = { report->count_max, report->now_ns + LEDGER_GROUP_NS };
+	/* Its kills may be told late. */
+	const struct recent late = { report->count_max, report->now_ns + LATE_NS };
 	uint64_t range = report->count_max - report->count_min;
 	uint64_t looked_ns = account_looked(a);
 	struct recounts *r = &a->recounts;
@@ -92,7 +112,7 @@ void recounts_book(struct account *a, const struct ledger_report *report)
 	case EVENT_OOM:
 		recent_add(&r->ooms, &told, looked_ns);
 		if (report->removed || report->unplaced)
-			recent_add(&r->dead_ooms, &told, looked_ns);
+			recent_add(&r->dead_ooms, &late, looked_ns);
 		break;
 	case EVENT_GROUP_KILL:
 		recent_add(report->removed ? &r->dead_groups : &r->groups, &told, looked_ns);
@@ -100,14 +120,8 @@ void recounts_book(struct account *a, const struct ledger_report *report)
 	default:
 		recent_add(&r->kills, &told, looked_ns);
 		spend(report->removed ? &r->dead_groups : &r->groups, range);
-		if (report->removed || report->unplaced) {
-			recent_add(&r->dead_kills, &told, looked_ns);
-			/* What is more than the ooms was a group's, and has had its say. */
-			if (r->dead_kills.n > r->dead_ooms.n)
-				r->dead_kills.n = r->dead_ooms.n;
-			spend(&r->dead_ooms, range);
-			spend(&r->dead_kills, range);
-		}
+		if (report->removed || report->unplaced)
+			match(r, &told, range, looked_ns);
 	}
 }
 
@@ -121,11 +135,11 @@ static void inherit(struct recent *to, const struct recent *from, uint64_t to_lo
 void recounts_inherit(const struct account *a)
 {
 	const struct recounts *from = &a->recounts;
+	struct recent matched = from->ooms, open = from->ooms;
 	struct recounts *to;
 	uint64_t here, there;
 
-	if (!a->parent || (from->groups.n == 0 && from->dead_groups.n == 0 && from->ooms.n == 0 &&
-			   from->kills.n == 0))
+	if (!a->parent || (from->groups.n == 0 && from->dead_groups.n == 0 && from->ooms.n == 0))
 		return;
 	here = account_looked(a); /* climbs: not for each of thousands */
 	there = account_looked(a->parent);
@@ -133,6 +147,9 @@ void recounts_inherit(const struct account *a)
 	inherit(&to->dead_groups, &from->groups, there, here);
 	inherit(&to->dead_groups, &from->dead_groups, there, here);
 	inherit(&to->ooms, &from->ooms, there, here);
-	inherit(&to->dead_ooms, &from->ooms, there, here);
-	inherit(&to->dead_kills, &from->kills, there, here);
+	matched.n = least(from->ooms.n, from->kills.n);
+	open.n -= matched.n;
+	open.until_ns += LATE_NS;
+	inherit(&to->dead_matched, &matched, there, here);
+	inherit(&to->dead_ooms, &open, there, here);
 }

@@ -30,9 +30,10 @@ struct recounts {
 	struct recent groups; /* group kills told here */
 	struct recent
 		dead_groups; /* of children that are gone: told here, or there while they lived */
-	struct recent dead_ooms, dead_kills; /* told here of children that are gone */
-	struct recent ooms;                  /* each brought about one group kill at most */
-	struct recent kills;                 /* told here: one of them may be the victim's first */
+	struct recent dead_ooms; /* told of children that are gone: their kills are still to come */
+	struct recent dead_matched; /* and those whose kills were told */
+	struct recent ooms;         /* each brought about one group kill at most */
+	struct recent kills;        /* told here: one of them may be the victim's first */
 };
 
 /* What a walk knows beyond the accounts. */
