@@ -55,7 +55,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 /*
  * In cgroups that are gone, of which nobody can tell any more if they were groups: where there are
- * more kills than ooms, a group was killed; by each oom one at most.
+ * more kills than ooms, a group was killed; by each oom one at most. A group of one process is not told
+ * from two cgroups.
  */
 static uint64_t possible_unknown(const struct account *a, const struct ledger_report *report,
 				 uint64_t looked_ns)
@@ -63,7 +64,8 @@ static uint64_t possible_unknown(const struct account *a, const struct ledger_re
 	uint64_t ooms = recent_at(&a->recounts.dead_ooms, looked_ns);
 	uint64_t more = report->count_max > ooms ? report->count_max - ooms : 0;
 
-	return least(more, ooms + recent_at(&a->recounts.dead_matched, looked_ns));
+	/* One more may be a kill whose oom came between two lines of the reading. */
+	return more < 2 ? 0 : least(more, ooms + recent_at(&a->recounts.dead_matched, looked_ns));
 }
 
 /* Kills in cgroups that are gone: each oom has had its kill. */
