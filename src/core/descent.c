@@ -226,35 +226,48 @@ static int each_child(void *arg, const char *name, uint64_t id)
 	return r == TREE_E_OFF || r == TREE_E_DENIED ? 0 : descent_trouble(d, r);
 }
 
-int descent_open(struct descent *d, int dir, struct account *a, int *ret)
+/* Opens the directory that has @a's name now, and reads it. Returns 0, TREE_E_* or a negated errno. */
+static int open_and_read(struct descent *d, int dir, const struct account *a, int *ret,
+			 struct reading *ret_reading)
 {
 	const struct tree_ops *ops = d->l->ops;
-	struct reading rd;
 	int child = -1;
 	int r = ops->open(d->l->ctx, dir, a->name, &child);
 
 	if (r != 0)
 		return r;
-	r = ops->read(d->l->ctx, child, NULL, &rd);
-	if (r == 0 && rd.key == a->key) {
-		a->id = rd.id;
+	r = ops->read(d->l->ctx, child, NULL, ret_reading);
+	if (r == 0)
 		*ret = child;
-		return 0;
+	else
+		ops->close(d->l->ctx, child);
+	return r;
+}
+
+int descent_open(struct descent *d, int dir, struct account *a, int *ret)
+{
+	struct reading rd;
+	int child = -1;
+	int r = open_and_read(d, dir, a, &child, &rd);
+
+	if (r != 0)
+		return r;
+	if (rd.key != a->key) {
+		d->l->ops->close(d->l->ctx, child);
+		return TREE_E_GONE;
 	}
-	ops->close(d->l->ctx, child);
-	return r == 0 ? TREE_E_GONE : r;
+	a->id = rd.id;
+	*ret = child;
+	return 0;
 }
 
 int descent_ask(struct descent *d, int dir, const struct account *a, struct reading *ret)
 {
-	const struct tree_ops *ops = d->l->ops;
 	int child = -1;
-	int r = ops->open(d->l->ctx, dir, a->name, &child);
+	int r = open_and_read(d, dir, a, &child, ret);
 
-	if (r == 0) {
-		r = ops->read(d->l->ctx, child, NULL, ret);
-		ops->close(d->l->ctx, child);
-	}
+	if (r == 0)
+		d->l->ops->close(d->l->ctx, child);
 	return r;
 }
 

@@ -89,7 +89,7 @@ static void give_back(struct listing *li, const struct deltas *claim)
 	li->parent->rest_unplaced = true;
 }
 
-static void wait(struct listing *li, struct news *n)
+static void put_off(struct listing *li, struct news *n)
 {
 	const struct deltas claim = claim_of(n);
 
@@ -111,11 +111,13 @@ static bool was_out_of_sight(const struct listing *li, const struct account *a)
 	return a->id <= li->parent->off_id && (unknown(a) || a->returned);
 }
 
-static int by_id(const void *a, const void *b)
+static int by_id_and_age(const void *a, const void *b)
 {
 	const struct account *x = *(struct account *const *)a, *y = *(struct account *const *)b;
 
-	return x->id < y->id ? -1 : x->id > y->id;
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
 }
 
 /* The accounts of children that the listing did not meet, by id; the last of an id is its latest. */
@@ -142,7 +144,7 @@ static int collect_unseen(const struct listing *li, uint32_t serial, struct unse
 	DL_FOREACH (li->parent->children, a)
 		if (a->seen != serial)
 			u.by_id[u.n++] = a;
-	qsort(u.by_id, u.n, sizeof(struct account *), by_id);
+	qsort(u.by_id, u.n, sizeof(struct account *), by_id_and_age);
 	*ret = u;
 	return 0;
 }
@@ -150,20 +152,18 @@ static int collect_unseen(const struct listing *li, uint32_t serial, struct unse
 /* What @n is the return of, if it can be. */
 static struct account *find_former(const struct unseen *u, const struct news *n)
 {
-	struct account *former = NULL;
+	struct account *former;
 	size_t low = 0, high = u->n;
 
-	while (low < high) {
+	while (low < high) { /* for the first above that id */
 		size_t mid = low + (high - low) / 2;
 
-		if (u->by_id[mid]->id < n->account->id)
+		if (u->by_id[mid]->id <= n->account->id)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	for (; low < u->n && u->by_id[low]->id == n->account->id; low++)
-		if (!former || u->by_id[low]->number > former->number)
-			former = u->by_id[low];
+	former = low > 0 && u->by_id[low - 1]->id == n->account->id ? u->by_id[low - 1] : NULL;
 	for (unsigned k = 0; former && k < COUNTED_KINDS; k++)
 		if (n->total.n[k] < former->reported.n[k])
 			return NULL; /* begun anew */
@@ -184,6 +184,16 @@ static int learn_id(struct descent *d, const struct listing *li, struct account 
 	return r == TREE_E_GONE || r == TREE_E_DENIED ? 0 : r;
 }
 
+static bool any_unknown(const struct listing *li)
+{
+	const struct news *n;
+
+	LL_FOREACH (li->news, n)
+		if (unknown(n->account))
+			return true;
+	return false;
+}
+
 /* Sets n->former and n->suspect. Returns whether there is any suspect. */
 static bool find_suspects(struct descent *d, struct listing *li, const struct unseen *u)
 {
@@ -196,7 +206,7 @@ static bool find_suspects(struct descent *d, struct listing *li, const struct un
 		if (!n->former && !was_out_of_sight(li, n->account))
 			continue;
 		if (unknown(n->account) && learn_id(d, li, n->account) != 0) {
-			wait(li, n);
+			put_off(li, n);
 			d->again = true;
 			continue;
 		}
@@ -231,7 +241,7 @@ static void go_on_as_before(struct descent *d, struct listing *li, struct excess
 			n->former = NULL;
 			break;
 		case CLAIM_WAITS:
-			wait(li, n);
+			put_off(li, n);
 			break;
 		}
 	}
@@ -254,7 +264,7 @@ static void leave_to_parent(struct descent *d, struct listing *li, const struct 
 			baseline_take_child(d, n->account, li->dir, &n->total);
 			break;
 		case CLAIM_WAITS:
-			wait(li, n);
+			put_off(li, n);
 			break;
 		}
 	}
@@ -269,7 +279,7 @@ int hidden_settle(struct descent *d, struct listing *li, const struct deltas *ow
 
 	if (claims_add_up(&x) && !li->off && !li->blind && !d->again)
 		li->parent->off_id = 0; /* all that can be seen is known by now */
-	if (li->news)
+	if (any_unknown(li))
 		r = collect_unseen(li, serial, &unseen);
 	if (r == 0 && find_suspects(d, li, &unseen)) {
 		go_on_as_before(d, li, &x);
