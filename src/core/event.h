@@ -50,7 +50,7 @@ enum hierarchy {
 struct event {
 	uint64_t seq;         /* 1, 2, 3, … per monitor; a gap never happens without a `lost` */
 	uint64_t boottime_ns; /* CLOCK_BOOTTIME at which it was learned */
-	uint64_t realtime_ns; /* the same moment on the wall clock */
+	uint64_t realtime_ns; /* the same moment on the wall clock; monitor_next() sets it */
 	enum event_kind kind;
 	enum hierarchy hierarchy;
 	unsigned evidence; /* EVIDENCE_* bits */

@@ -71,7 +71,6 @@ static struct event *make(struct v1_source *v1, enum event_kind kind, const stru
 		return NULL;
 	e->hierarchy = HIERARCHY_V1;
 	e->boottime_ns = v1->now_ns;
-	e->realtime_ns = clock_realtime_ns();
 	e->cgroup_id = n->id;
 	e->cgroup = v1_node_path(n, NULL);
 	return e->cgroup ? e : event_free(e);

@@ -19,7 +19,6 @@ struct event *v2_event(const struct v2_source *v2, enum event_kind kind, const c
 		return NULL;
 	e->hierarchy = HIERARCHY_V2;
 	e->boottime_ns = v2->now_ns ? v2->now_ns : clock_boottime_ns();
-	e->realtime_ns = clock_realtime_ns();
 	e->evidence = EVIDENCE_COUNTERS;
 	e->cgroup_id = id;
 	e->cgroup = strdup(path);

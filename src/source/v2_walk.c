@@ -5,13 +5,10 @@
  * A wakeup is a hint: the counter is read, and nothing new is normal.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/err.h"
+#include "source/counter_file.h"
 #include "source/v2_source.h"
-
-#define EVENTS_TEXT_MAX 1024
 
 void v2_unreadable(struct v2_source *v2, const char *path, int error)
 {
@@ -81,26 +78,22 @@ static int resolve(struct top *t, uint64_t now_ns)
 /* One read through the descriptor that epoll watches: it also takes the wakeup back. */
 static int look(struct top *t, uint64_t now_ns, bool *ret_news)
 {
-	char text[EVENTS_TEXT_MAX];
+	char text[COUNTER_TEXT_MAX];
 	struct reading rd;
 	struct deltas news;
-	ssize_t n;
 	int r;
 
 	*ret_news = false;
 	if (t->events_fd < 0)
 		return take_result(t, ledger_top_news(v2_of_top(t)->ledger, t->account, ret_news),
 				   now_ns);
-	n = pread(t->events_fd, text, sizeof(text) - 1, 0);
-	if (n < 0 && errno == EINTR)
-		return 0; /* still ready */
-	if (n < 0) {
-		if (v2_tree_trouble(errno) != TREE_E_GONE)
-			return errno_neg();
+	r = counter_file_read(t->events_fd, text, sizeof(text));
+	if (r < 0 && v2_tree_trouble(-r) == TREE_E_GONE) {
 		v2_top_lose(t, now_ns);
 		return 0;
 	}
-	text[n] = '\0';
+	if (r < 0)
+		return r;
 	r = memory_events_parse(text, &rd);
 	if (r < 0)
 		return take_result(t, r, now_ns);

@@ -64,10 +64,18 @@ static bool top_needed(const struct v2_source *v2, const struct top *t)
 	return false;
 }
 
+static void drop_dirs(struct v2_source *v2)
+{
+	struct v2_dir *d, *tmp;
+
+	HASH_ITER (hh, v2->dirs, d, tmp)
+		if (!v2_discovers(v2, d->path) && !v2_tells_all_gone(v2, d->path))
+			v2_dir_free(v2, d);
+}
+
 static void prune(struct v2_source *v2)
 {
 	struct mortal *m, *mtmp;
-	struct v2_dir *d, *dtmp;
 	const struct v2_watch *host;
 	struct top *t, *ttmp;
 
@@ -77,9 +85,7 @@ static void prune(struct v2_source *v2)
 	DL_FOREACH_SAFE (v2->tops, t, ttmp)
 		if (!top_needed(v2, t))
 			v2_top_close(t);
-	HASH_ITER (hh, v2->dirs, d, dtmp)
-		if (!v2_discovers(v2, d->path) && !v2_tells_all_gone(v2, d->path))
-			v2_dir_free(v2, d);
+	drop_dirs(v2);
 	HASH_ITER (hh, v2->mortals, m, mtmp)
 		if (!watched(v2, m->path))
 			v2_mortal_free(v2, m);
@@ -208,7 +214,6 @@ void v2_watch_retry(struct v2_source *v2)
 
 void v2_watch_restart(struct v2_source *v2)
 {
-	struct v2_dir *d, *dtmp;
 	struct top *t, *ttmp;
 	struct v2_watch *w;
 
@@ -220,9 +225,7 @@ void v2_watch_restart(struct v2_source *v2)
 	v2->tree.flat = v2->local_events;
 	LL_FOREACH (v2->watches, w)
 		w->deep = v2->local_events;
-	HASH_ITER (hh, v2->dirs, d, dtmp)
-		if (!v2_discovers(v2, d->path) && !v2_tells_all_gone(v2, d->path))
-			v2_dir_free(v2, d);
+	drop_dirs(v2);
 	LL_FOREACH (v2->watches, w)
 		begin_anew(v2, w);
 	v2_rescan_in(v2, 0); /* what was being settled may be gone */
