@@ -225,14 +225,14 @@ int monitor_dispatch(struct monitor *m)
 {
 	uint64_t now_ns = clock_boottime_ns();
 	int r = take_ready(m, now_ns);
+	int armed;
 
 	for (unsigned i = 0; i < SOURCES && r >= 0; i++)
 		if (m->sources[i] && m->sources[i]->ops->deadline(m->sources[i]) <= now_ns)
 			r = m->sources[i]->ops->run(m->sources[i], now_ns);
 	/* Armed whatever happened: who polls first after an error is to be woken for what is left. */
-	if (r < 0)
-		(void)arm(m);
-	return r < 0 ? r : arm(m);
+	armed = arm(m);
+	return r < 0 ? r : armed;
 }
 
 int monitor_next(struct monitor *m, struct event **ret)

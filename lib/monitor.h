@@ -42,8 +42,9 @@ int monitor_get_fd(const struct monitor *m);
  *   -ENODEV           gone, or no memory files there: see cgroup_host_nearest_memory()
  *   -EINVAL           v2: MONITOR_LOCAL differs from the watches before
  *   -EACCES           the counters may not be read
- *   -ENOMEM, -EMFILE, -ENFILE, -EAGAIN   they could not be read for now, for lack of memory or
- *                     descriptors; a source cannot always tell which
+ *   -ENOMEM, -EMFILE, -ENFILE   for lack of memory or descriptors
+ *   -EAGAIN           v2: the counters could not be read at this moment: for lack of memory or of the
+ *                     host's descriptors, or since those of watches below did not stand still
  * and any other errno of reading files. Then the watches are the same as before.
  */
 int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,

@@ -67,8 +67,8 @@ struct source_ops {
 	/*
 	 * Starts to watch. Counting begins inside this call: what happens after it returned is never
 	 * missed, what happened before it was called is never told. Returns 0; -ENODEV: the cgroup is
-	 * gone or has no memory files; -EINVAL: `local` differs from other watches; -EAGAIN, -EMFILE,
-	 * -ENOMEM: it could not be read for now. Nothing is watched then that was not before. A watch
+	 * gone or has no memory files; -EINVAL: `local` differs from other watches; -EMFILE, -ENFILE,
+	 * -ENOMEM: for lack of those; -EAGAIN: it could not be read at this moment. Nothing is watched then that was not before. A watch
 	 * whose cgroup is removed later is ended by the source: after `gone` it calls
 	 * engine_watch_remove().
 	 */
