@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * What was seen of an oom at one moment of it: who was killed, who asked for memory, whose limit it was
+ *
+ * One oom gives, in this order: the limit; each victim, and behind it its collaterals (processes that
+ * die silently, because they share its memory); the end. All carry the same began_ns and trigger.tid,
+ * which name the oom. Where only victims can be seen (in_oom is false), began_ns is 0, there is neither
+ * limit nor end, and nothing is said of either.
+ *
+ * An oom that ends without a victim is none that killed: memory was freed meanwhile, or another victim
+ * is still on its way out. A victim whose cgroup's oom_kill has not grown was exiting already.
+ *
+ * Paths are those of the kernel, from the root of the whole hierarchy: in a cgroup namespace they
+ * start above what is visible.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/event.h"
+
+enum sighting_kind {
+	SIGHTING_LIMIT,
+	SIGHTING_VICTIM,
+	SIGHTING_COLLATERAL,
+	SIGHTING_END,
+	SIGHTING_KIND_MAX,
+};
+
+/* Why memory was short. Of the kernel's words, as its message has them. */
+enum oom_constraint {
+	OOM_CONSTRAINT_UNKNOWN,
+	OOM_CONSTRAINT_NONE, /* the whole machine */
+	OOM_CONSTRAINT_CPUSET,
+	OOM_CONSTRAINT_MEMORY_POLICY,
+	OOM_CONSTRAINT_MEMCG,
+};
+
+#define TASK_COMM_MAX 16 /* with its NUL */
+
+struct task_id {
+	uint32_t pid;             /* of the process, as the initial pid namespace has it */
+	uint32_t tid;             /* of the thread that was seen */
+	uint32_t ns_pid;          /* of the process in its own pid namespace */
+	uint32_t uid;             /* real, as the initial user namespace has it */
+	uint64_t start_ns;        /* CLOCK_BOOTTIME: with pid, names the process for ever */
+	char comm[TASK_COMM_MAX]; /* of the process; any bytes */
+};
+
+struct cgroup_id {
+	bool known;
+	bool whole;       /* the path is; else it lacks its beginning, and starts without a slash */
+	uint64_t id;      /* inode number of the directory */
+	const char *path; /* "/a/b" or "/", raw bytes, in `text`; NULL if not known */
+};
+
+/* All names of a record, and a slash and a NUL for each path. */
+#define SIGHTING_TEXT 4112
+
+struct sighting {
+	enum sighting_kind kind;
+	uint64_t when_ns;  /* CLOCK_BOOTTIME */
+	uint64_t began_ns; /* when the oom began; 0: not seen */
+	bool in_oom;       /* the oom was seen to begin: no limit then means none, a global oom */
+	bool v1;           /* memory's hierarchy is one of cgroup v1 */
+	struct task_id trigger;
+	bool task_known; /* else of `task` only the tid */
+	struct task_id task;
+
+	struct cgroup_id limit;  /* whose limit was hit */
+	struct cgroup_id memory; /* the task's memory is charged there, and its kill counted */
+	struct cgroup_id own;    /* of the task itself, in the v2 hierarchy */
+	struct cgroup_id trigger_memory; /* the trigger's memory is charged there */
+
+	/* The oom_kill counter of `memory` at that moment: this kill is in it, if it counted. */
+	bool counted;
+	uint64_t oom_kill;
+
+	/* BYTES_NONE where not known. */
+	uint64_t total_vm_bytes;
+	uint64_t anon_bytes;
+	uint64_t file_bytes;
+	uint64_t shmem_bytes;
+	uint64_t table_bytes;
+	bool exact; /* the three between; else each may be off by some pages per processor */
+	int oom_score_adj;
+	uint32_t shared_with; /* COLLATERAL: the pid of the victim whose memory it shares */
+
+	/* Of the limit cgroup; BYTES_NONE: no limit, or not known. */
+	uint64_t limit_bytes;
+	uint64_t usage_bytes;
+	uint64_t swap_limit_bytes; /* v1: memory and swap together; v2: swap alone */
+	uint64_t swap_usage_bytes;
+
+	/* The kernel finds them out after the limit was told: victims and the end have them. */
+	enum oom_constraint constraint;
+	uint64_t total_bytes; /* of what sizes were compared with; BYTES_NONE */
+
+	int order; /* of the allocation; -1: asked for by sysrq */
+	uint32_t gfp;
+
+	uint32_t victims; /* END: how many there were */
+	bool chosen;      /* END: a victim was found, or there is one already */
+
+	char text[SIGHTING_TEXT];
+};
