@@ -49,9 +49,9 @@ struct task_id {
 
 struct cgroup_id {
 	bool known;
-	bool whole;       /* the path is; else it lacks its beginning, and starts without a slash */
-	uint64_t id;      /* inode number of the directory */
-	const char *path; /* "/a/b" or "/", raw bytes, in `text`; NULL if not known */
+	bool whole;    /* the path is; else it lacks its beginning, and starts without a slash */
+	uint64_t id;   /* inode number of the directory */
+	uint16_t text; /* where in the sighting's text: see sighting_path() */
 };
 
 /* All names of a record, and a slash and a NUL for each path. */
@@ -104,3 +104,9 @@ struct sighting {
 
 	char text[SIGHTING_TEXT];
 };
+
+/* "/a/b" or "/", raw bytes; NULL if @c, one of @s's, is not known. A sighting can be copied as it is. */
+static inline const char *sighting_path(const struct sighting *s, const struct cgroup_id *c)
+{
+	return c->known ? s->text + c->text : NULL;
+}

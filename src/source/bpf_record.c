@@ -102,7 +102,7 @@ static void put_paths(struct sighting *s, const struct oom_record *r, const char
 		[OOM_RECORD_SLOT_OWN] = &s->own,
 		[OOM_RECORD_SLOT_TRIGGER] = &s->trigger_memory,
 	};
-	char *to = s->text;
+	uint16_t to = 0;
 
 	for (unsigned slot = 0; slot < OOM_RECORD_SLOTS; slot++) {
 		const struct oom_record_path *p = &r->paths[slot];
@@ -113,13 +113,13 @@ static void put_paths(struct sighting *s, const struct oom_record *r, const char
 		c->known = true;
 		c->id = p->id;
 		if (p->same > 0) {
-			c->path = slots[p->same - 1]->path;
+			c->text = slots[p->same - 1]->text;
 			c->whole = slots[p->same - 1]->whole;
 			continue;
 		}
 		c->whole = !(p->flags & OOM_RECORD_PATH_CUT);
-		c->path = to;
-		to += put_path(to, names, p->bytes, c->whole);
+		c->text = to;
+		to = (uint16_t)(to + put_path(s->text + to, names, p->bytes, c->whole));
 		names += p->bytes;
 	}
 }

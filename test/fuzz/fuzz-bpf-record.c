@@ -11,19 +11,21 @@
 
 static void check_path(const struct sighting *s, const struct cgroup_id *c)
 {
+	const char *path = sighting_path(s, c);
 	size_t left, n;
 
-	if (!c->known) {
-		FUZZ_CHECK(!c->path && c->id == 0);
+	FUZZ_CHECK(c->known == (path != NULL));
+	if (!path) {
+		FUZZ_CHECK(c->id == 0);
 		return;
 	}
-	FUZZ_CHECK(c->path >= s->text && c->path < s->text + sizeof(s->text));
-	left = sizeof(s->text) - (size_t)(c->path - s->text);
-	n = strnlen(c->path, left);
+	FUZZ_CHECK(path < s->text + sizeof(s->text));
+	left = sizeof(s->text) - (size_t)(path - s->text);
+	n = strnlen(path, left);
 	FUZZ_CHECK(n < left);
-	FUZZ_CHECK(c->whole == (c->path[0] == '/'));
-	FUZZ_CHECK(!strstr(c->path, "//"));
-	FUZZ_CHECK(n <= 1 || c->path[n - 1] != '/');
+	FUZZ_CHECK(c->whole == (path[0] == '/'));
+	FUZZ_CHECK(!strstr(path, "//"));
+	FUZZ_CHECK(n <= 1 || path[n - 1] != '/');
 }
 
 static void check_sizes(const struct sighting *s)

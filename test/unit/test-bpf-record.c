@@ -94,10 +94,10 @@ static void test_victim(void **state)
 	assert_string_equal(s.trigger.comm, "asks");
 	assert_int_equal(s.task.pid, 7);
 	assert_string_equal(s.task.comm, "dies");
-	assert_string_equal(s.limit.path, "/top");
-	assert_string_equal(s.memory.path, "/top/mid/leaf");
-	assert_string_equal(s.own.path, "/top/mid/leaf");
-	assert_string_equal(s.trigger_memory.path, "/top/other");
+	assert_string_equal(sighting_path(&s, &s.limit), "/top");
+	assert_string_equal(sighting_path(&s, &s.memory), "/top/mid/leaf");
+	assert_string_equal(sighting_path(&s, &s.own), "/top/mid/leaf");
+	assert_string_equal(sighting_path(&s, &s.trigger_memory), "/top/other");
 	assert_int_equal(s.limit.id, 40);
 	assert_int_equal(s.trigger_memory.id, 42);
 	assert_true(s.own.whole && s.memory.whole);
@@ -141,7 +141,7 @@ static void test_absent(void **state)
 	assert_int_equal(decode(), 0);
 	assert_false(s.in_oom || s.task_known || s.counted || s.exact || s.chosen);
 	assert_false(s.limit.known || s.memory.known || s.own.known || s.trigger_memory.known);
-	assert_null(s.memory.path);
+	assert_null(sighting_path(&s, &s.memory));
 	assert_int_equal(s.began_ns, 0);
 	assert_int_equal(s.oom_kill, 0);
 	assert_int_equal(s.anon_bytes, BYTES_NONE);
@@ -209,9 +209,9 @@ static void test_paths(void **state)
 	put_path(OOM_RECORD_SLOT_OWN, 1, "", 0);
 	assert_int_equal(decode(), 0);
 	assert_true(s.v1);
-	assert_string_equal(s.memory.path, "/");
-	assert_string_equal(s.own.path, "/");
-	assert_ptr_not_equal(s.memory.path, s.own.path);
+	assert_string_equal(sighting_path(&s, &s.memory), "/");
+	assert_string_equal(sighting_path(&s, &s.own), "/");
+	assert_ptr_not_equal(sighting_path(&s, &s.memory), sighting_path(&s, &s.own));
 
 	begin(OOM_RECORD_VICTIM, 0);
 	PUT(OOM_RECORD_SLOT_MEMORY, 1, "c\0b");
@@ -219,8 +219,8 @@ static void test_paths(void **state)
 	put_path(OOM_RECORD_SLOT_OWN, 2, "", 0);
 	record.r.paths[OOM_RECORD_SLOT_OWN].flags |= OOM_RECORD_PATH_CUT;
 	assert_int_equal(decode(), 0);
-	assert_string_equal(s.memory.path, "b/c");
-	assert_string_equal(s.own.path, "");
+	assert_string_equal(sighting_path(&s, &s.memory), "b/c");
+	assert_string_equal(sighting_path(&s, &s.own), "");
 	assert_false(s.memory.whole || s.own.whole);
 }
 
@@ -238,9 +238,9 @@ static void test_longest(void **state)
 	put_path(OOM_RECORD_SLOT_OWN, 1, "", 0);
 	put_path(OOM_RECORD_SLOT_TRIGGER, 1, "", 0);
 	assert_int_equal(decode(), 0);
-	assert_int_equal(strlen(s.memory.path), OOM_RECORD_NAMES);
-	assert_string_equal(s.trigger_memory.path, "/");
-	assert_true(s.trigger_memory.path + 2 <= s.text + sizeof(s.text));
+	assert_int_equal(strlen(sighting_path(&s, &s.memory)), OOM_RECORD_NAMES);
+	assert_string_equal(sighting_path(&s, &s.trigger_memory), "/");
+	assert_true(sighting_path(&s, &s.trigger_memory) + 2 <= s.text + sizeof(s.text));
 }
 
 static void bad_path(const char *names, size_t bytes)
