@@ -64,7 +64,7 @@ __oomnotify_kinds() {
 		last=${last##*,}
 	fi
 	mapfile -t COMPREPLY < <(
-		compgen -P "$before" -W 'oom kill group_kill paused gone lost' -- "$last"
+		compgen -P "$before" -W 'oom kill group_kill collateral details paused gone lost' -- "$last"
 	)
 	compopt -o nospace 2>/dev/null
 }

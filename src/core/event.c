@@ -5,8 +5,14 @@
 #include <string.h>
 
 static const char *const kind_names[EVENT_KIND_MAX] = {
-	[EVENT_OOM] = "oom",       [EVENT_KILL] = "kill", [EVENT_GROUP_KILL] = "group_kill",
-	[EVENT_PAUSED] = "paused", [EVENT_GONE] = "gone", [EVENT_LOST] = "lost",
+	[EVENT_OOM] = "oom",
+	[EVENT_KILL] = "kill",
+	[EVENT_GROUP_KILL] = "group_kill",
+	[EVENT_COLLATERAL] = "collateral",
+	[EVENT_DETAILS] = "details",
+	[EVENT_PAUSED] = "paused",
+	[EVENT_GONE] = "gone",
+	[EVENT_LOST] = "lost",
 };
 
 const char *event_kind_name(enum event_kind kind)
@@ -54,7 +60,9 @@ struct event *event_new(enum event_kind kind)
 	if (e) {
 		e->kind = kind;
 		e->count_min = e->count_max = 1;
-		e->limit_bytes = BYTES_NONE;
+		e->limit_bytes = e->usage_bytes = e->total_bytes = BYTES_NONE;
+		e->swap_limit_bytes = e->swap_usage_bytes = BYTES_NONE;
+		e->order = OOM_ORDER_NONE;
 	}
 	return e;
 }
@@ -64,6 +72,9 @@ struct event *event_free(struct event *e)
 	if (e) {
 		free(e->cgroup);
 		free(e->limit_cgroup);
+		oom_process_free(e->trigger);
+		oom_process_free(e->victim);
+		oom_details_free(e->details);
 		free(e);
 	}
 	return NULL;

@@ -7,6 +7,8 @@
  *   oom         a charge failed at a cgroup's limit after reclaim; told for the limit cgroup
  *   kill        the kernel killed processes; told for the cgroup that the victims lived in
  *   group_kill  a whole cgroup died because of memory.oom.group; told for that cgroup
+ *   collateral  a process died silently, because it shared a victim's memory: no count tells of it
+ *   details     what could still be read about an incident, a moment later
  *   paused      v1 only: under oom_kill_disable the tasks wait instead of being killed
  *   gone        the cgroup was removed
  *   lost        older events were dropped because nobody took them in time
@@ -14,10 +16,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/details.h"
+#include "core/task.h"
+
 enum event_kind {
 	EVENT_OOM,
 	EVENT_KILL,
 	EVENT_GROUP_KILL,
+	EVENT_COLLATERAL,
+	EVENT_DETAILS,
 	EVENT_PAUSED,
 	EVENT_GONE,
 	EVENT_LOST,
@@ -45,8 +52,6 @@ enum hierarchy {
 	HIERARCHY_V2 = 2,
 };
 
-#define BYTES_NONE UINT64_MAX /* a size that is not known, or no limit */
-
 struct event {
 	uint64_t seq;         /* 1, 2, 3, … per monitor; a gap never happens without a `lost` */
 	uint64_t boottime_ns; /* CLOCK_BOOTTIME at which it was learned */
@@ -73,6 +78,24 @@ struct event {
 	uint64_t limit_id;
 	uint64_t limit_bytes; /* BYTES_NONE if not known or no longer readable */
 	bool limit_or_above;  /* the limit is that cgroup's or one of its ancestors' */
+	bool limit_outside;   /* it is that of a cgroup outside of what is visible */
+	/* Charged there when it was hit, and of swap; on v1 of memory and swap together. */
+	uint64_t usage_bytes;
+	uint64_t swap_limit_bytes;
+	uint64_t swap_usage_bytes;
+
+	/*
+	 * Of an oom that was seen in the kernel, or read in its messages. What is not known of it is 0,
+	 * UNKNOWN, OOM_ORDER_NONE, BYTES_NONE or NULL.
+	 */
+	uint64_t incident; /* the same number for an oom and all that came of it */
+	enum oom_constraint constraint;
+	int order;                   /* of the allocation that failed */
+	uint64_t total_bytes;        /* of what sizes were compared with */
+	struct oom_process *trigger; /* who asked for memory */
+	struct oom_process *victim;  /* KILL and COLLATERAL: who died; then the count is 1 */
+	uint32_t shared_with;        /* COLLATERAL: the pid of the victim whose memory it shared */
+	struct oom_details *details; /* DETAILS */
 };
 
 /* "oom", "kill", …: stable names, part of the JSON format. */

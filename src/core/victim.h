@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/event.h"
+#include "core/task.h"
 
 enum sighting_kind {
 	SIGHTING_LIMIT,
@@ -25,26 +25,6 @@ enum sighting_kind {
 	SIGHTING_COLLATERAL,
 	SIGHTING_END,
 	SIGHTING_KIND_MAX,
-};
-
-/* Why memory was short. Of the kernel's words, as its message has them. */
-enum oom_constraint {
-	OOM_CONSTRAINT_UNKNOWN,
-	OOM_CONSTRAINT_NONE, /* the whole machine */
-	OOM_CONSTRAINT_CPUSET,
-	OOM_CONSTRAINT_MEMORY_POLICY,
-	OOM_CONSTRAINT_MEMCG,
-};
-
-#define TASK_COMM_MAX 16 /* with its NUL */
-
-struct task_id {
-	uint32_t pid;             /* of the process, as the initial pid namespace has it */
-	uint32_t tid;             /* of the thread that was seen */
-	uint32_t ns_pid;          /* of the process in its own pid namespace */
-	uint32_t uid;             /* real, as the initial user namespace has it */
-	uint64_t start_ns;        /* CLOCK_BOOTTIME: with pid, names the process for ever */
-	char comm[TASK_COMM_MAX]; /* of the process; any bytes */
 };
 
 struct cgroup_id {

@@ -33,6 +33,8 @@ static const struct {
 	[EVENT_OOM] = { "33", "oom", "ooms" },
 	[EVENT_KILL] = { "1;31", "kill", "kills" },
 	[EVENT_GROUP_KILL] = { "1;35", "group kill", "group kills" },
+	[EVENT_COLLATERAL] = { "31", "process died along", "processes died along" },
+	[EVENT_DETAILS] = { "2", "set of details", "sets of details" },
 	[EVENT_PAUSED] = { "36", "pause, tasks wait (oom_kill_disable)",
 			   "pauses, tasks wait (oom_kill_disable)" },
 	[EVENT_GONE] = { "2", "cgroup was removed", "cgroups were removed" },

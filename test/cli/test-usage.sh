@@ -144,12 +144,12 @@ ok 'an empty kind' refused 2 'a kind is missing'
 run watch --kinds=kill, /a
 ok 'an empty last kind' refused 2 'a kind is missing'
 run watch --kinds=kil /a
-ok 'unknown kind' refused 2 "unknown kind 'kil': the kinds are oom, kill, group_kill, paused, gone, lost"
+ok 'unknown kind' refused 2 "unknown kind 'kil': the kinds are oom, kill, group_kill, collateral, details, paused, gone, lost"
 run watch --kinds=kill,Oom /a
 ok 'unknown kind among others' refused 2 "unknown kind 'Oom'"
 run watch "--kinds=$(printf '%01000d' 0)" /a
 ok 'a very long kind' refused 2 "unknown kind '00000000000000000000000000000000':"
-for kind in oom kill group_kill paused gone lost oom,kill kill,kill; do
+for kind in oom kill group_kill collateral details paused gone lost oom,kill kill,kill; do
 	run watch -q "--kinds=$kind" /a
 	ok "--kinds=$kind" [ "$status" -eq 0 ]
 done

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/task.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *oom_constraint_name(enum oom_constraint c)
+{
+	static const char *const names[OOM_CONSTRAINT_MAX] = {
+		[OOM_CONSTRAINT_NONE] = "none",
+		[OOM_CONSTRAINT_CPUSET] = "cpuset",
+		[OOM_CONSTRAINT_MEMORY_POLICY] = "mempolicy",
+		[OOM_CONSTRAINT_MEMCG] = "memcg",
+	};
+
+	return names[c];
+}
+
+struct oom_process *oom_process_new(void)
+{
+	struct oom_process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->id.uid = UID_NONE;
+	p->total_vm_bytes = p->anon_bytes = p->file_bytes = BYTES_NONE;
+	p->shmem_bytes = p->table_bytes = BYTES_NONE;
+	p->oom_score_adj = OOM_ADJ_NONE;
+	return p;
+}
+
+struct oom_process *oom_process_free(struct oom_process *p)
+{
+	if (p) {
+		free(p->cgroup);
+		free(p->own_cgroup);
+		free(p->cmdline);
+		free(p);
+	}
+	return NULL;
+}
+
+/* Copies one string; false without memory. */
+static bool copy(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return *to || !from;
+}
+
+struct oom_process *oom_process_dup(const struct oom_process *p)
+{
+	struct oom_process *d = malloc(sizeof(*d));
+
+	if (!d)
+		return NULL;
+	*d = *p;
+	d->cgroup = d->own_cgroup = d->cmdline = NULL;
+	if (!copy(&d->cgroup, p->cgroup) || !copy(&d->own_cgroup, p->own_cgroup) ||
+	    !copy(&d->cmdline, p->cmdline))
+		return oom_process_free(d);
+	return d;
+}
