@@ -71,7 +71,7 @@ __oomnotify_kinds() {
 
 __oomnotify_options() {
 	case $1 in
-	watch) echo '--json --local --kinds= --timeout= --quiet --help -n -q -h' ;;
+	watch) echo '--json --local --kinds= --timeout= --source= --no-bpf --bpf-ring= --quiet --help -n -q -h' ;;
 	listen) echo '--timeout= --eventfd= --help -n -h' ;;
 	doctor) echo '--json --help -h' ;;
 	help | version) echo '--help -h' ;;
@@ -99,7 +99,13 @@ _oomnotify() {
 		__oomnotify_kinds "$cur"
 		return
 		;;
-	watch:--timeout | listen:--timeout | listen:--eventfd | watch:-n | listen:-n) return ;;
+	watch:--source)
+		mapfile -t COMPREPLY < <(
+			compgen -W 'auto bpf bpf-fentry bpf-kprobe bpf-tracepoint kmsg counters' -- "$cur"
+		)
+		return
+		;;
+	watch:--bpf-ring | watch:--timeout | listen:--timeout | listen:--eventfd | watch:-n | listen:-n) return ;;
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(__oomnotify_options "$command")" -- "$cur")

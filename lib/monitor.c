@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/timer.h"
 #include "core/engine.h"
+#include "core/incident.h"
 #include "source/source.h"
 
 #define QUEUE_MAX 65536
@@ -29,7 +30,8 @@ struct monitor {
 	int epoll_fd;
 	struct timer timer;
 	struct source *sources[SOURCES];
-	bool settling;
+	struct incidents *incidents;
+	struct witness *witness; /* NULL: nothing is named */
 	/* The moment of the last event taken, on both clocks. */
 	uint64_t taken_boottime_ns;
 	uint64_t taken_realtime_ns;
@@ -46,6 +48,14 @@ static struct source_ops const *ops_for(enum hierarchy h, unsigned *ret_index)
 	return kinds_of_source[*ret_index];
 }
 
+static void drain(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	if (m->witness)
+		witness_drain(m->witness, clock_boottime_ns());
+}
+
 /* Opens what @m holds; what was opened before a failure goes with monitor_free(). */
 static int open_all(struct monitor *m)
 {
@@ -54,6 +64,9 @@ static int open_all(struct monitor *m)
 
 	m->engine = engine_new(QUEUE_MAX);
 	if (!m->engine)
+		return -ENOMEM;
+	m->incidents = incidents_new(m->engine, drain, m);
+	if (!m->incidents)
 		return -ENOMEM;
 	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (m->epoll_fd < 0)
@@ -90,6 +103,8 @@ struct monitor *monitor_free(struct monitor *m)
 	for (unsigned i = 0; i < SOURCES; i++)
 		if (m->sources[i])
 			m->sources[i]->ops->close(m->sources[i]);
+	witness_close(m->witness);
+	incidents_free(m->incidents);
 	engine_free(m->engine);
 	timer_close(&m->timer);
 	fd_close(m->epoll_fd);
@@ -121,10 +136,24 @@ static int source_for(struct monitor *m, enum hierarchy h, struct source **ret)
 	return 0;
 }
 
+int monitor_identify(struct monitor *m, const struct witness_options *options, char *why)
+{
+	const struct witness_args args = { .host = m->host,
+					   .incidents = m->incidents,
+					   .epoll_fd = m->epoll_fd };
+
+	return witness_open(&m->witness, &args, options, why);
+}
+
+const char *monitor_identified_by(const struct monitor *m)
+{
+	return m->witness ? witness_level(m->witness) : "none";
+}
+
 /* The timer is one for all sources. */
 static int arm(struct monitor *m)
 {
-	uint64_t due = UINT64_MAX;
+	uint64_t due = incidents_deadline(m->incidents);
 
 	for (unsigned i = 0; i < SOURCES; i++) {
 		uint64_t d =
@@ -155,6 +184,7 @@ static int attach(struct monitor *m, const struct source_target *target)
 		(void)engine_watch_remove(m->engine, target->cookie);
 		return r;
 	}
+	(void)engine_watch_since(m->engine, target->cookie, clock_boottime_ns());
 	return arm(m);
 }
 
@@ -224,12 +254,16 @@ static int take_ready(struct monitor *m, uint64_t now_ns)
 int monitor_dispatch(struct monitor *m)
 {
 	uint64_t now_ns = clock_boottime_ns();
-	int r = take_ready(m, now_ns);
-	int armed;
+	int r, armed;
+
+	/* Names before counts: a count is told at once if its name is there. */
+	drain(m);
+	r = take_ready(m, now_ns);
 
 	for (unsigned i = 0; i < SOURCES && r >= 0; i++)
 		if (m->sources[i] && m->sources[i]->ops->deadline(m->sources[i]) <= now_ns)
 			r = m->sources[i]->ops->run(m->sources[i], now_ns);
+	incidents_run(m->incidents, clock_boottime_ns());
 	/* Armed whatever happened: who polls first after an error is to be woken for what is left. */
 	armed = arm(m);
 	return r < 0 ? r : armed;
@@ -264,6 +298,8 @@ int monitor_settle(struct monitor *m)
 			return r;
 		again |= r == SOURCE_E_AGAIN;
 	}
+	drain(m);
+	again |= incidents_deadline(m->incidents) != UINT64_MAX;
 	r = arm(m);
 	return r < 0 ? r : again ? MONITOR_E_AGAIN : 0;
 }
@@ -275,6 +311,7 @@ void monitor_balance(const struct monitor *m, struct balance *ret)
 	for (unsigned i = 0; i < SOURCES; i++)
 		if (m->sources[i])
 			m->sources[i]->ops->balance(m->sources[i], &sum);
+	incidents_balance(m->incidents, &sum);
 	*ret = sum;
 }
 
@@ -285,5 +322,5 @@ const char *monitor_notice(struct monitor *m)
 	for (unsigned i = 0; i < SOURCES && !notice; i++)
 		if (m->sources[i])
 			notice = m->sources[i]->ops->notice(m->sources[i]);
-	return notice;
+	return notice || !m->witness ? notice : witness_notice(m->witness);
 }

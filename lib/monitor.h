@@ -16,6 +16,7 @@
 #include "core/balance.h"
 #include "core/event.h"
 #include "source/host.h"
+#include "source/witness.h"
 
 struct monitor;
 
@@ -36,6 +37,14 @@ int monitor_new(struct monitor **ret, const struct cgroup_host *host);
 struct monitor *monitor_free(struct monitor *m);
 /* The epoll descriptor; belongs to the monitor. */
 int monitor_get_fd(const struct monitor *m);
+/*
+ * From now on ooms and kills are named as far as @options and this host allow: see source/witness.h.
+ * To be called once, before the first watch; without it the counters tell what they know. Returns as
+ * witness_open() does, and fills in @why.
+ */
+int monitor_identify(struct monitor *m, const struct witness_options *options, char *why);
+/* By what ooms are named: "fentry", "kprobe", "tracepoint", "kmsg" or "none". */
+const char *monitor_identified_by(const struct monitor *m);
 /*
  * Watches @at, which stays the caller's. Counting starts inside this call. Returns 0, or
  *   -EEXIST           @cookie is taken

@@ -70,6 +70,15 @@ size_t path_parent_len(const char *path)
 	return (size_t)(slash - path);
 }
 
+bool path_is_below(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+
+	if (n == 1 && top[0] == '/')
+		return path[0] == '/' && path[1] != '\0';
+	return strncmp(path, top, n) == 0 && path[n] == '/';
+}
+
 /* Steps over the leading "/.." components of *@path. Returns how many there were. */
 static unsigned skip_ups(const char **path)
 {

@@ -7,6 +7,7 @@
  * slash at the end. What the kernel prints for a cgroup namespace may begin with "/..", once for
  * each level that the cgroup lies above the namespace's root or beside it.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -22,6 +23,8 @@ void path_normalize(char *path);
 char *path_join(const char *dir, const char *below);
 /* How many bytes at the front of the normal path @path are its parent's; 0 for "/". */
 size_t path_parent_len(const char *path);
+/* Whether @path lies below @top, and is not @top itself; both in the normal form. */
+bool path_is_below(const char *path, const char *top);
 /*
  * What leads from @root to @path; both as the kernel prints them, seen from one cgroup namespace.
  * @ret_rest points into @path: "" or "/a/b". @ret_unknown levels lie between @root and the first

@@ -26,6 +26,7 @@ struct watch_options {
 	unsigned kinds; /* 0: not given */
 	uint64_t count_max;
 	uint64_t timeout_ns;
+	struct witness_options witness;
 };
 
 enum {
@@ -33,13 +34,22 @@ enum {
 	OPTION_LOCAL,
 	OPTION_KINDS,
 	OPTION_TIMEOUT,
+	OPTION_SOURCE,
+	OPTION_NO_BPF,
+	OPTION_BPF_RING,
 };
+
+#define BPF_RING_MIN (UINT64_C(4) << 10)
+#define BPF_RING_MAX (UINT64_C(512) << 20)
 
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "local", no_argument, NULL, OPTION_LOCAL },
 	{ "kinds", required_argument, NULL, OPTION_KINDS },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "source", required_argument, NULL, OPTION_SOURCE },
+	{ "no-bpf", no_argument, NULL, OPTION_NO_BPF },
+	{ "bpf-ring", required_argument, NULL, OPTION_BPF_RING },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -48,6 +58,16 @@ static const struct option longs[] = {
 static void monitor_freep(struct monitor **m)
 {
 	*m = monitor_free(*m);
+}
+
+static int take_ring(struct watch_options *o)
+{
+	uint64_t bytes;
+
+	if (options_size("watch: --bpf-ring", optarg, BPF_RING_MIN, BPF_RING_MAX, &bytes) < 0)
+		return -1;
+	o->witness.ring_bytes = (uint32_t)bytes;
+	return 0;
 }
 
 /* Returns 0, or -1 after saying what is wrong. */
@@ -67,6 +87,13 @@ static int take_option(struct watch_options *o, int c)
 		return options_kinds("watch: --kinds", optarg, &o->kinds);
 	case OPTION_TIMEOUT:
 		return options_time("watch: --timeout", optarg, &o->timeout_ns);
+	case OPTION_SOURCE:
+		return options_source("watch: --source", optarg, &o->witness.kind);
+	case OPTION_NO_BPF:
+		o->witness.no_bpf = true;
+		return 0;
+	case OPTION_BPF_RING:
+		return take_ring(o);
 	case 'n':
 		return options_count("watch: -n", optarg, &o->count_max);
 	default: /* OPTIONS_BAD */
@@ -101,6 +128,29 @@ static unsigned monitor_flags(const struct watch_options *o)
 	return flags;
 }
 
+/* Before the first watch, so that no name is missing. */
+static int identify(const struct watch_options *o, struct monitor *m,
+		    const struct cgroup_host *host)
+{
+	char why[WITNESS_WHY] = "";
+	int r = monitor_identify(m, &o->witness, why);
+
+	if (r == WITNESS_E_UNUSABLE) {
+		say("watch: --source=%s cannot be used: %s", witness_kind_name(o->witness.kind),
+		    why);
+		return STATUS_FAILURE;
+	}
+	if (r < 0)
+		return host_error_say(host, NULL, r);
+	if (why[0] != '\0' && !o->quiet)
+		say("note: victims are %s: %s",
+		    strcmp(monitor_identified_by(m), "none") == 0
+			    ? "not named"
+			    : "named by the kernel's messages only",
+		    why);
+	return 0;
+}
+
 static int watch(const struct watch_options *o, const struct cgroup_host *host,
 		 struct watch_targets *targets)
 {
@@ -123,6 +173,9 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	r = monitor_new(&m, host);
 	if (r < 0)
 		return host_error_say(host, NULL, r);
+	r = identify(o, m, host);
+	if (r != 0)
+		return r;
 	r = watch_targets_add(targets, m, monitor_flags(o), watched_kinds(o));
 	if (r != 0)
 		return r;
@@ -155,6 +208,11 @@ int cmd_watch(int argc, char **argv)
 			return command_usage("watch");
 		if (take_option(&o, c) < 0)
 			return STATUS_USAGE;
+	}
+	if (o.witness.no_bpf && o.witness.kind != WITNESS_AUTO) {
+		say("watch: --no-bpf and --source=%s exclude each other",
+		    witness_kind_name(o.witness.kind));
+		return STATUS_USAGE;
 	}
 	r = cgroup_host_open(&host, "/proc");
 	if (r != 0)

@@ -100,6 +100,13 @@ static void say_circumstances(const struct balance *b, unsigned kinds)
 		say("late: cgroups read late, to spare the CPU: %" PRIu64, b->late);
 	if (b->lost > 0)
 		say("lost: events dropped since the reader was too slow: %" PRIu64, b->lost);
+	if (b->names_lost > 0)
+		say("lost: names that there was no room for, their kills are told without: "
+		    "%" PRIu64,
+		    b->names_lost);
+	if (b->names_late > 0)
+		say("late: names that came when their kill had been told without: %" PRIu64,
+		    b->names_late);
 }
 
 static void say_reasons(const struct balance *b, unsigned kinds, const char *unsettled)
@@ -113,6 +120,16 @@ static void say_reasons(const struct balance *b, unsigned kinds, const char *uns
 	for (unsigned i = 0; i < UNPROVEN_REASONS; i++)
 		if (reasons & (1U << i))
 			say("unproven: %s", unproven_reason_text(1U << i));
+}
+
+static void say_balanced(const struct balance *b, unsigned kinds)
+{
+	if (kinds & EVENT_MASK(EVENT_KILL) && b->kind[EVENT_KILL].counted > 0)
+		say("balanced: all that the kernel counted is accounted for, %" PRIu64
+		    " identified",
+		    b->identified);
+	else
+		say("balanced: all that the kernel counted is accounted for");
 }
 
 int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
@@ -131,7 +148,7 @@ int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
 		say("the ledger cannot be shown: %s", strerror(-r));
 	say_circumstances(b, kinds);
 	if (verdict == BALANCE_BALANCED) {
-		say("balanced: all that the kernel counted is accounted for");
+		say_balanced(b, kinds);
 		return STATUS_OK;
 	}
 	if (verdict == BALANCE_DIFFERS)

@@ -14,9 +14,13 @@ const struct command commands[] = {
 	  "tell every OOM and every kill in cgroups, or on the whole host",
 	  "  --json          one JSON object a line: see oomnotify-events(5)\n"
 	  "  --local         the named cgroups alone, not those below them\n"
-	  "  --kinds=LIST    only these: oom,kill,group_kill,paused,gone,lost\n"
+	  "  --kinds=LIST    only these: oom,kill,group_kill,collateral,details,paused,gone,lost\n"
 	  "  -n N            end after N events\n"
 	  "  --timeout=TIME  end after TIME: seconds, or 500ms, 10min, 2h\n"
+	  "  --source=WORD   what names victims: auto, bpf, bpf-fentry, bpf-kprobe,\n"
+	  "                  bpf-tracepoint, kmsg, counters\n"
+	  "  --no-bpf        auto, but without BPF\n"
+	  "  --bpf-ring=SIZE of the kernel's ring for names, 256K unless told\n"
 	  "  -q, --quiet     no notes, and no ledger if it is balanced\n" },
 	{ "listen", cmd_listen, "CGROUP [OPTION]...",
 	  "wait for an OOM at or above a cgroup, as an eventfd listener",

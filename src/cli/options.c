@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/options.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/parse_size.h"
 #include "base/parse_time.h"
 #include "cli/kinds.h"
 #include "cli/say.h"
@@ -174,5 +176,34 @@ int options_kinds(const char *option, const char *value, unsigned *ret)
 	else
 		say("%s: unknown kind '%.*s': the kinds are %s", option,
 		    bad_kind.n > WORD_MAX ? WORD_MAX : (int)bad_kind.n, bad_kind.word, names);
+	return -1;
+}
+
+int options_source(const char *option, const char *value, enum witness_kind *ret)
+{
+	char names[128] = "";
+
+	if (witness_kind_from_name(value, ret))
+		return 0;
+	for (unsigned k = 0; k < WITNESS_KINDS; k++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+			 k > 0 ? ", " : "", witness_kind_name((enum witness_kind)k));
+	say("%s: unknown source '%s': give one of %s", option, value, names);
+	return -1;
+}
+
+int options_size(const char *option, const char *value, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	int r = parse_size(value, ret);
+
+	if (r == 0 && *ret >= min && *ret <= max)
+		return 0;
+	if (r == 0 || r == PARSE_SIZE_E_RANGE)
+		say("%s: '%s' is out of range: give %" PRIu64 "K to %" PRIu64 "M", option, value,
+		    min >> 10, max >> 20);
+	else
+		say("%s: '%s' is not a size: give bytes in digits, or such a number with K or M "
+		    "behind it, as 64K",
+		    option, value);
 	return -1;
 }

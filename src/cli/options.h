@@ -9,6 +9,8 @@
 #include <getopt.h>
 #include <stdint.h>
 
+#include "core/witness_kind.h"
+
 enum {
 	OPTIONS_END = -1,
 	OPTIONS_BAD = '?', /* it has been said what is wrong: end with STATUS_USAGE */
@@ -25,3 +27,7 @@ int options_count(const char *option, const char *value, uint64_t *ret);
 int options_time(const char *option, const char *value, uint64_t *ret_ns);
 /* EVENT_MASK bits. */
 int options_kinds(const char *option, const char *value, unsigned *ret);
+/* A word of --source=. */
+int options_source(const char *option, const char *value, enum witness_kind *ret);
+/* A size from @min to @max bytes, as 64K. */
+int options_size(const char *option, const char *value, uint64_t min, uint64_t max, uint64_t *ret);

@@ -21,6 +21,9 @@ void balance_add(struct balance *sum, const struct balance *b)
 	sum->reasons |= b->reasons;
 	sum->late = add_saturated(sum->late, b->late);
 	sum->lost = add_saturated(sum->lost, b->lost);
+	sum->identified = add_saturated(sum->identified, b->identified);
+	sum->names_late = add_saturated(sum->names_late, b->names_late);
+	sum->names_lost = add_saturated(sum->names_lost, b->names_lost);
 }
 
 enum balance_verdict balance_judge(const struct balance *b, unsigned kinds)

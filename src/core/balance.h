@@ -58,6 +58,10 @@ struct balance {
 	unsigned reasons; /* UNPROVEN_* bits */
 	uint64_t late;    /* descents put off by the CPU budget: told late, not lost */
 	uint64_t lost;    /* events dropped from the queue since nobody took them */
+	/* By sightings: */
+	uint64_t identified; /* kills told with the victim's name */
+	uint64_t names_late; /* that came when their kill had been told without */
+	uint64_t names_lost; /* that the kernel, or we, had no room for */
 };
 
 enum balance_verdict {

@@ -6,14 +6,19 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "base/path.h"
+
 struct engine_watch {
 	struct watch spec;
 	char *path;
+	uint64_t since_ns; /* UINT64_MAX: its counting has not begun for sure */
 	struct engine_watch *next;
 };
 
 struct engine {
 	struct engine_watch *watches;
+	engine_intake intake;
+	void *intake_ctx;
 	struct event **ring; /* the oldest at `first`, `used` of them */
 	size_t size;
 	size_t first;
@@ -83,6 +88,7 @@ int engine_watch_add(struct engine *en, const struct watch *spec)
 	if (!w)
 		return -ENOMEM;
 	w->spec = *spec;
+	w->since_ns = UINT64_MAX;
 	w->spec.path = w->path = strdup(spec->path);
 	if (!w->path) {
 		watch_free(w);
@@ -127,26 +133,20 @@ size_t engine_watches(const struct engine *en)
 	return n;
 }
 
-/* Is @path @top itself? Is it below @top? */
-static bool path_is_below(const char *path, const char *top)
+/* Whether @w looks at @path; @below: not at that very cgroup, but under it. */
+static bool watch_covers(const struct watch *w, enum hierarchy h, const char *path, bool below)
 {
-	size_t n = strlen(top);
-
-	if (n == 1 && top[0] == '/')
-		return path[0] == '/' && path[1] != '\0';
-	return strncmp(path, top, n) == 0 && path[n] == '/';
-}
-
-static bool watch_matches(const struct watch *w, enum hierarchy h, enum event_kind kind,
-			  const char *path, bool below)
-{
-	if (!(w->kinds & EVENT_MASK(kind)))
-		return false;
 	if (w->hierarchy != HIERARCHY_NONE && h != HIERARCHY_NONE && w->hierarchy != h)
 		return false;
 	if (strcmp(path, w->path) == 0)
 		return !below || !w->local;
 	return !w->local && path_is_below(path, w->path);
+}
+
+static bool watch_matches(const struct watch *w, enum hierarchy h, enum event_kind kind,
+			  const char *path, bool below)
+{
+	return (w->kinds & EVENT_MASK(kind)) && watch_covers(w, h, path, below);
 }
 
 bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind, const char *path,
@@ -160,6 +160,32 @@ bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kin
 	return false;
 }
 
+int engine_watch_since(struct engine *en, uint64_t cookie, uint64_t since_ns)
+{
+	struct engine_watch *w = watch_find(en, cookie);
+
+	if (!w)
+		return -ENOENT;
+	w->since_ns = since_ns;
+	return 0;
+}
+
+enum engine_cover engine_covers(const struct engine *en, enum hierarchy h, const char *path,
+				uint64_t when_ns)
+{
+	enum engine_cover best = ENGINE_COVER_NONE;
+	const struct engine_watch *w;
+
+	LL_FOREACH (en->watches, w) {
+		if (!watch_covers(&w->spec, h, path, false))
+			continue;
+		if (when_ns > w->since_ns)
+			return ENGINE_COVER_SURE;
+		best = ENGINE_COVER_STARTING;
+	}
+	return best;
+}
+
 static struct event *ring_take(struct engine *en)
 {
 	struct event *e = en->ring[en->first];
@@ -170,7 +196,21 @@ static struct event *ring_take(struct engine *en)
 	return e;
 }
 
+void engine_set_intake(struct engine *en, engine_intake intake, void *ctx)
+{
+	en->intake = intake;
+	en->intake_ctx = ctx;
+}
+
 void engine_submit(struct engine *en, struct event *e)
+{
+	if (en->intake)
+		en->intake(en->intake_ctx, e);
+	else
+		engine_tell(en, e);
+}
+
+void engine_tell(struct engine *en, struct event *e)
 {
 	if (!engine_wants(en, e->hierarchy, e->kind, e->cgroup, e->below)) {
 		event_free(e);

@@ -41,8 +41,25 @@ size_t engine_watches(const struct engine *en);
 /* Whether any watch asked for @kind at @path; @below: not in that very cgroup, but under it. */
 bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind, const char *path,
 		  bool below);
-/* Queues @e, which the engine owns from here on, if a watch wants it; else frees it. */
+/* From when on @cookie's counting is sure: what was seen after that will be counted for it. */
+int engine_watch_since(struct engine *en, uint64_t cookie, uint64_t since_ns);
+
+enum engine_cover {
+	ENGINE_COVER_NONE,     /* no watch looks there */
+	ENGINE_COVER_STARTING, /* one does, but @when_ns may lie before its start */
+	ENGINE_COVER_SURE,
+};
+/* Whether what happened in @path at @when_ns is any watch's, whatever its kinds. */
+enum engine_cover engine_covers(const struct engine *en, enum hierarchy h, const char *path,
+				uint64_t when_ns);
+
+typedef void (*engine_intake)(void *ctx, struct event *e);
+/* What sources submit goes to @intake, which owns it and tells it with engine_tell(), or does not. */
+void engine_set_intake(struct engine *en, engine_intake intake, void *ctx);
+/* For sources: @e, which is the engine's from here on, was learned. */
 void engine_submit(struct engine *en, struct event *e);
+/* Queues @e, which the engine owns from here on, if a watch wants it; else frees it. */
+void engine_tell(struct engine *en, struct event *e);
 /* Takes the oldest event. Returns 1 and the event, which is the caller's, or 0 if there is none. */
 int engine_next(struct engine *en, struct event **ret);
 /* Events dropped so far because the queue was full. */

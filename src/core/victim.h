@@ -9,10 +9,18 @@
  * limit nor end, and nothing is said of either.
  *
  * An oom that ends without a victim is none that killed: memory was freed meanwhile, or another victim
- * is still on its way out. A victim whose cgroup's oom_kill has not grown was exiting already.
+ * is still on its way out.
  *
- * Paths are those of the kernel, from the root of the whole hierarchy: in a cgroup namespace they
- * start above what is visible.
+ * Not each victim is a kill. One that was exiting already is marked as a victim, so that it may take
+ * what it needs to end, but gets no signal and no count. A kill is: the kernel counts oom_kill, sends
+ * SIGKILL and then marks, all in one. So for a victim that is `killed` the oom_kill in the same sighting
+ * has this kill in it, and one that is not `killed` is no kill. Where nothing was seen of the oom but its
+ * victims, there is one exception: a process that shares an earlier victim's memory, or that the kernel
+ * sent SIGKILL for another reason (RLIMIT_CPU), and that then asks for memory itself while it dies, may
+ * be `killed` without being counted. There, and whenever in doubt, the counter decides: an oom_kill
+ * that has not grown since the last sighting of that cgroup counts no kill.
+ *
+ * Paths begin at the visible root that the source was told. A cgroup that is not below it is `outside`.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,12 +38,13 @@ enum sighting_kind {
 struct cgroup_id {
 	bool known;
 	bool whole;    /* the path is; else it lacks its beginning, and starts without a slash */
+	bool outside;  /* not below the visible root: the path is from the real one */
 	uint64_t id;   /* inode number of the directory */
 	uint16_t text; /* where in the sighting's text: see sighting_path() */
 };
 
-/* All names of a record, and a slash and a NUL for each path. */
-#define SIGHTING_TEXT 4112
+/* All names of a record, a slash and a NUL for each path, a command line and its NUL. */
+#define SIGHTING_TEXT 4640
 
 struct sighting {
 	enum sighting_kind kind;
@@ -65,6 +74,12 @@ struct sighting {
 	bool exact; /* the three between; else each may be off by some pages per processor */
 	int oom_score_adj;
 	uint32_t shared_with; /* COLLATERAL: the pid of the victim whose memory it shares */
+	bool killed; /* VICTIM: it was sent SIGKILL for this, and counted; else it was exiting */
+
+	/* VICTIM, where it is the trigger's own process, or shares its memory: see sighting_cmdline() */
+	bool cmdline_known;
+	bool cmdline_cut; /* it goes on */
+	uint16_t cmdline; /* where in the text */
 
 	/* Of the limit cgroup; BYTES_NONE: no limit, or not known. */
 	uint64_t limit_bytes;
@@ -84,6 +99,12 @@ struct sighting {
 
 	char text[SIGHTING_TEXT];
 };
+
+/* Arguments with a space between them, raw bytes without a NUL; NULL if it was not read. */
+static inline const char *sighting_cmdline(const struct sighting *s)
+{
+	return s->cmdline_known ? s->text + s->cmdline : NULL;
+}
 
 /* "/a/b" or "/", raw bytes; NULL if @c, one of @s's, is not known. A sighting can be copied as it is. */
 static inline const char *sighting_path(const struct sighting *s, const struct cgroup_id *c)

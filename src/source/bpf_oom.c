@@ -14,6 +14,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <malloc.h>
 #include <oom.skel.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,8 @@ static struct oom_bpf *try_level(struct attempt *a, enum bpf_oom_level level)
 	o->rodata->victim_is_task = a->kernel.victim_is_task;
 	o->rodata->per_cpu_offsets = a->offsets;
 	o->rodata->processors = a->processors;
+	o->rodata->root_v1 = a->options->root_v1;
+	o->rodata->root_v2 = a->options->root_v2;
 	r = bpf_map__set_max_entries(o->maps.ring, ring_bytes(a->options));
 	if (r == 0)
 		r = oom_bpf__load(o);
@@ -243,6 +246,8 @@ int bpf_oom_open(struct bpf_oom **ret, const struct bpf_oom_options *options,
 	r = open_best(ret, &a);
 	if (!options->loud)
 		libbpf_set_print(print);
+	/* The kernel's types were some 10 MiB, needed once; the allocator would keep them for later. */
+	(void)malloc_trim(0);
 	return r;
 }
 

@@ -58,6 +58,12 @@ const char *bpf_oom_level_name(enum bpf_oom_level level);
 struct bpf_oom_options {
 	uint32_t ring_bytes; /* 0: BPF_OOM_RING_BYTES; rounded up to a power of two of pages */
 	enum bpf_oom_level highest; /* none above this is tried */
+	/*
+	 * Inode numbers of the directories that paths begin at: the visible roots of memory's hierarchy
+	 * on v1, and of v2's. 0: the real root.
+	 */
+	uint64_t root_v1;
+	uint64_t root_v2;
 	bool loud; /* lets libbpf print what it has to say, as libbpf_set_print() has it */
 };
 

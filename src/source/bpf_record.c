@@ -15,7 +15,8 @@
 
 _Static_assert(TASK_COMM_MAX == OOM_RECORD_COMM, "comm");
 /* A NUL becomes a slash, so only the end of each path and the root's slash are on top. */
-_Static_assert(SIGHTING_TEXT >= OOM_RECORD_NAMES + 2 * OOM_RECORD_SLOTS, "text of all paths");
+_Static_assert(SIGHTING_TEXT >= OOM_RECORD_NAMES + 2 * OOM_RECORD_SLOTS + OOM_RECORD_ARGS + 1,
+	       "text of all paths and of a command line");
 
 static const enum sighting_kind kinds[] = {
 	[OOM_RECORD_LIMIT] = SIGHTING_LIMIT,
@@ -94,7 +95,8 @@ static size_t put_path(char *to, const char *names, size_t bytes, bool whole)
 	return bytes + 1;
 }
 
-static void put_paths(struct sighting *s, const struct oom_record *r, const char *names)
+/* Returns how much of the text is taken. */
+static uint16_t put_paths(struct sighting *s, const struct oom_record *r, const char *names)
 {
 	struct cgroup_id *const slots[] = {
 		[OOM_RECORD_SLOT_LIMIT] = &s->limit,
@@ -115,13 +117,35 @@ static void put_paths(struct sighting *s, const struct oom_record *r, const char
 		if (p->same > 0) {
 			c->text = slots[p->same - 1]->text;
 			c->whole = slots[p->same - 1]->whole;
+			c->outside = slots[p->same - 1]->outside;
 			continue;
 		}
 		c->whole = !(p->flags & OOM_RECORD_PATH_CUT);
+		c->outside = p->flags & OOM_RECORD_PATH_OUTSIDE;
 		c->text = to;
 		to = (uint16_t)(to + put_path(s->text + to, names, p->bytes, c->whole));
 		names += p->bytes;
 	}
+	return to;
+}
+
+/* Arguments end with a NUL each, unless the process has written over them. */
+static void put_cmdline(struct sighting *s, const struct oom_record *r, const char *args,
+			uint16_t to)
+{
+	char *text = s->text + to;
+	size_t n = r->args;
+
+	if (n == 0)
+		return;
+	s->cmdline_known = true;
+	s->cmdline_cut = r->flags & OOM_RECORD_F_ARGS_CUT;
+	s->cmdline = to;
+	while (n > 0 && args[n - 1] == '\0')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		text[i] = args[i] ? args[i] : ' ';
+	text[n] = '\0';
 }
 
 static void put_task(struct task_id *to, const struct oom_record_task *from)
@@ -178,18 +202,31 @@ static void put_cause(struct sighting *s, const struct oom_record *r, uint64_t p
 		s->constraint = constraints[r->constraint];
 }
 
+/* @size: of the whole record, of which @r is the fixed part. */
+static bool record_right(const struct oom_record *r, size_t size, const char *names)
+{
+	if (r->kind < OOM_RECORD_LIMIT || r->kind > OOM_RECORD_END ||
+	    (r->flags & ~(unsigned)OOM_RECORD_F_ALL))
+		return false;
+	if (r->names > OOM_RECORD_NAMES || r->args > OOM_RECORD_ARGS ||
+	    size != sizeof(*r) + r->names + r->args)
+		return false;
+	if ((r->args > 0 && r->kind != OOM_RECORD_VICTIM) ||
+	    (r->args != OOM_RECORD_ARGS && r->flags & OOM_RECORD_F_ARGS_CUT))
+		return false;
+	return paths_right(r, names);
+}
+
 int bpf_record_decode(const void *data, size_t size, uint64_t page_size, struct sighting *ret)
 {
 	const char *names = (const char *)data + sizeof(struct oom_record);
 	struct oom_record r;
 	struct sighting *s = ret;
 
-	if (size < sizeof(r) || size > sizeof(r) + OOM_RECORD_NAMES)
+	if (size < sizeof(r))
 		return -EBADMSG;
 	memcpy(&r, data, sizeof(r));
-	if (r.kind < OOM_RECORD_LIMIT || r.kind > OOM_RECORD_END ||
-	    (r.flags & ~(unsigned)OOM_RECORD_F_ALL) || r.names != size - sizeof(r) ||
-	    !paths_right(&r, names))
+	if (!record_right(&r, size, names))
 		return -EBADMSG;
 
 	memset(s, 0, offsetof(struct sighting, text));
@@ -201,6 +238,7 @@ int bpf_record_decode(const void *data, size_t size, uint64_t page_size, struct 
 	s->counted = r.flags & OOM_RECORD_F_COUNTED;
 	s->oom_kill = s->counted ? r.oom_kill : 0;
 	s->task_known = r.flags & OOM_RECORD_F_TASK;
+	s->killed = s->kind == SIGHTING_VICTIM && r.flags & OOM_RECORD_F_KILLED;
 	s->oom_score_adj = r.oom_score_adj;
 	s->order = r.order;
 	s->gfp = r.gfp;
@@ -211,6 +249,6 @@ int bpf_record_decode(const void *data, size_t size, uint64_t page_size, struct 
 	put_task(&s->task, &r.task);
 	put_memory(s, &r, page_size);
 	put_cause(s, &r, page_size);
-	put_paths(s, &r, names);
+	put_cmdline(s, &r, names + r.names, put_paths(s, &r, names));
 	return 0;
 }

@@ -119,13 +119,13 @@ static enum fact may_open(int dirfd, const char *path, int flags)
 	return fact_of(fd >= 0);
 }
 
-static enum fact may_have_descriptors(unsigned n)
+enum fact facts_descriptors(unsigned n)
 {
 	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
 
 	if (fd < 0)
 		return FACT_NO;
-	return n > 1 ? may_have_descriptors(n - 1) : FACT_YES;
+	return n > 1 ? facts_descriptors(n - 1) : FACT_YES;
 }
 
 static int64_t limit_of(rlim_t v)
@@ -191,7 +191,7 @@ static void look_at_v1(struct look *l, struct facts *f)
 {
 	int fd = l->host->v1.root_fd;
 
-	f->descriptors = may_have_descriptors(V1_DESCRIPTORS);
+	f->descriptors = facts_descriptors(V1_DESCRIPTORS);
 	f->counters_exist = FACT_YES;
 	f->counters_readable = may_open(fd, "memory.oom_control", O_RDONLY);
 	f->event_control_writable = may_open(fd, "cgroup.event_control", O_WRONLY);
@@ -248,7 +248,7 @@ static void look_at_v2(struct look *l, struct facts *f)
 	_cleanup_at_ struct cgroup_at self = CGROUP_AT_NULL, at = CGROUP_AT_NULL;
 	int r;
 
-	f->descriptors = may_have_descriptors(V2_DESCRIPTORS);
+	f->descriptors = facts_descriptors(V2_DESCRIPTORS);
 	r = cgroup_host_resolve(l->host, "self", &self);
 	if (r == 0)
 		r = cgroup_host_nearest_memory(l->host, &self, &at);

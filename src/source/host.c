@@ -413,3 +413,10 @@ int cgroup_host_local_events(const struct cgroup_host *host, bool *ret)
 						     "memory_localevents");
 	return 0;
 }
+
+uint64_t cgroup_mount_root_id(const struct cgroup_mount *m)
+{
+	struct stat st;
+
+	return fstat(m->root_fd, &st) < 0 ? 0 : st.st_ino;
+}

@@ -101,6 +101,9 @@ void cgroup_host_close(struct cgroup_host *host);
 const struct cgroup_mount *cgroup_host_memory(const struct cgroup_host *host,
 					      enum hierarchy *ret_hierarchy);
 
+/* The inode number of the directory that is visible as the root of @m, which is mounted; 0 on failure. */
+uint64_t cgroup_mount_root_id(const struct cgroup_mount *m);
+
 /*
  * Finds the cgroup called @name:
  *   self, pid:N        that of a process; self/a/b: a cgroup below (or ../a beside) it

@@ -41,7 +41,7 @@ for command in help version; do
 done
 for command in watch listen doctor; do
 	run help "$command"
-	long=$(grep -o -- '--[a-z]*=\?' out)
+	long=$(grep -oE -- '^  (-., )?--[a-z-]+=?' out | sed 's,.*--,--,')
 	short=$(grep -oE -- '^  -[a-z]' out | tr -d ' ')
 	ok "options of $command" offers "$long $short --help -h" oomnotify "$command" -
 done

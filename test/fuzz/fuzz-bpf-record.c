@@ -29,6 +29,23 @@ static void check_path(const struct sighting *s, const struct cgroup_id *c)
 	FUZZ_CHECK(n <= 1 || path[n - 1] != '/');
 }
 
+static void check_cmdline(const struct sighting *s)
+{
+	const char *text = sighting_cmdline(s);
+	size_t left, n;
+
+	FUZZ_CHECK(s->cmdline_known == (text != NULL));
+	if (!text) {
+		FUZZ_CHECK(!s->cmdline_cut);
+		return;
+	}
+	FUZZ_CHECK(s->kind == SIGHTING_VICTIM);
+	FUZZ_CHECK(text < s->text + sizeof(s->text));
+	left = sizeof(s->text) - (size_t)(text - s->text);
+	n = strnlen(text, left);
+	FUZZ_CHECK(n < left && n <= OOM_RECORD_ARGS);
+}
+
 static void check_sizes(const struct sighting *s)
 {
 	const uint64_t bytes[] = { s->total_vm_bytes,   s->anon_bytes,       s->file_bytes,
@@ -74,12 +91,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	FUZZ_CHECK(n >= sizeof(struct oom_record));
 	FUZZ_CHECK((unsigned)s.kind < SIGHTING_KIND_MAX);
 	FUZZ_CHECK(s.in_oom || s.began_ns == 0);
+	FUZZ_CHECK(!s.killed || s.kind == SIGHTING_VICTIM);
 	FUZZ_CHECK((unsigned)s.constraint <= OOM_CONSTRAINT_MEMCG);
 	FUZZ_CHECK(!s.trigger.comm[TASK_COMM_MAX - 1] && !s.task.comm[TASK_COMM_MAX - 1]);
 	check_path(&s, &s.limit);
 	check_path(&s, &s.memory);
 	check_path(&s, &s.own);
 	check_path(&s, &s.trigger_memory);
+	check_cmdline(&s);
 	check_sizes(&s);
 	return 0;
 }

@@ -10,7 +10,7 @@
 
 static struct {
 	struct oom_record r;
-	char names[OOM_RECORD_NAMES + 64];
+	char names[OOM_RECORD_NAMES + OOM_RECORD_ARGS + 64];
 } record;
 static struct sighting s;
 
@@ -41,9 +41,21 @@ static void put_same(enum oom_record_slot slot, uint64_t id, enum oom_record_slo
 							 .same = (uint8_t)(as + 1) };
 }
 
+/* Behind the last path. */
+static void put_args(const char *args, size_t bytes)
+{
+	memcpy(record.names + record.r.names, args, bytes);
+	record.r.args = (uint32_t)bytes;
+}
+
+static size_t size(void)
+{
+	return sizeof(record.r) + record.r.names + record.r.args;
+}
+
 static int decode(void)
 {
-	return bpf_record_decode(&record, sizeof(record.r) + record.r.names, 4096, &s);
+	return bpf_record_decode(&record, size(), 4096, &s);
 }
 
 static void make_victim(void)
@@ -101,6 +113,8 @@ static void test_victim(void **state)
 	assert_int_equal(s.limit.id, 40);
 	assert_int_equal(s.trigger_memory.id, 42);
 	assert_true(s.own.whole && s.memory.whole);
+	assert_false(s.own.outside || s.memory.outside || s.killed);
+	assert_null(sighting_cmdline(&s));
 	assert_int_equal(s.oom_score_adj, -999);
 	assert_int_equal(s.shared_with, 0);
 	assert_int_equal(s.victims, 0);
@@ -224,9 +238,86 @@ static void test_paths(void **state)
 	assert_false(s.memory.whole || s.own.whole);
 }
 
+/* With whom a slot shares its path, it shares what is true of it. */
+static void test_outside(void **state)
+{
+	(void)state;
+	make_victim();
+	record.r.paths[OOM_RECORD_SLOT_MEMORY].flags |= OOM_RECORD_PATH_OUTSIDE;
+	assert_int_equal(decode(), 0);
+	assert_true(s.memory.outside && s.own.outside && s.memory.whole && s.own.whole);
+	assert_false(s.limit.outside || s.trigger_memory.outside);
+	assert_string_equal(sighting_path(&s, &s.own), "/top/mid/leaf");
+}
+
+static void test_killed(void **state)
+{
+	(void)state;
+	begin(OOM_RECORD_VICTIM, OOM_RECORD_F_KILLED);
+	assert_int_equal(decode(), 0);
+	assert_true(s.killed);
+	begin(OOM_RECORD_VICTIM, 0);
+	assert_int_equal(decode(), 0);
+	assert_false(s.killed);
+	begin(OOM_RECORD_END, OOM_RECORD_F_KILLED);
+	assert_int_equal(decode(), 0);
+	assert_false(s.killed);
+}
+
+static void test_cmdline(void **state)
+{
+	static const struct {
+		const char *args;
+		size_t bytes;
+		const char *is;
+	} table[] = {
+		{ "a", 1, "a" },
+		{ "a\0", 2, "a" },
+		{ "a\0b c\0\0d\0", 9, "a b c  d" },
+		{ "\0\0", 2, "" },
+		{ "\0a\0\0\0", 5, " a" },
+		{ "\xff\033[1m\n\0\"", 8, "\xff\033[1m\n \"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		make_victim();
+		put_args(table[i].args, table[i].bytes);
+		assert_int_equal(decode(), 0);
+		assert_string_equal(sighting_cmdline(&s), table[i].is);
+		assert_false(s.cmdline_cut);
+		assert_string_equal(sighting_path(&s, &s.trigger_memory), "/top/other");
+	}
+}
+
+static void test_cmdline_bounds(void **state)
+{
+	char args[OOM_RECORD_ARGS + 1];
+
+	(void)state;
+	memset(args, 'x', sizeof(args));
+	make_victim();
+	record.r.flags |= OOM_RECORD_F_ARGS_CUT;
+	put_args(args, OOM_RECORD_ARGS);
+	assert_int_equal(decode(), 0);
+	assert_int_equal(strlen(sighting_cmdline(&s)), OOM_RECORD_ARGS);
+	assert_true(s.cmdline_cut);
+
+	make_victim();
+	put_args(args, OOM_RECORD_ARGS + 1);
+	assert_int_equal(decode(), -EBADMSG);
+	make_victim();
+	record.r.flags |= OOM_RECORD_F_ARGS_CUT;
+	put_args(args, OOM_RECORD_ARGS - 1);
+	assert_int_equal(decode(), -EBADMSG);
+	begin(OOM_RECORD_COLLATERAL, 0);
+	put_args(args, 1);
+	assert_int_equal(decode(), -EBADMSG);
+}
+
 static void test_longest(void **state)
 {
-	char names[OOM_RECORD_NAMES];
+	char names[OOM_RECORD_NAMES], args[OOM_RECORD_ARGS];
 
 	(void)state;
 	memset(names, 'x', sizeof(names));
@@ -237,8 +328,12 @@ static void test_longest(void **state)
 	put_path(OOM_RECORD_SLOT_MEMORY, 1, names, sizeof(names));
 	put_path(OOM_RECORD_SLOT_OWN, 1, "", 0);
 	put_path(OOM_RECORD_SLOT_TRIGGER, 1, "", 0);
+	memset(args, 'y', sizeof(args));
+	put_args(args, sizeof(args));
 	assert_int_equal(decode(), 0);
 	assert_int_equal(strlen(sighting_path(&s, &s.memory)), OOM_RECORD_NAMES);
+	assert_int_equal(strlen(sighting_cmdline(&s)), OOM_RECORD_ARGS);
+	assert_true(sighting_cmdline(&s) + OOM_RECORD_ARGS < s.text + sizeof(s.text));
 	assert_string_equal(sighting_path(&s, &s.trigger_memory), "/");
 	assert_true(sighting_path(&s, &s.trigger_memory) + 2 <= s.text + sizeof(s.text));
 }
@@ -293,7 +388,8 @@ static void test_sizes(void **state)
 	(void)state;
 	begin(OOM_RECORD_VICTIM, 0);
 	PUT(OOM_RECORD_SLOT_MEMORY, 1, "leaf\0top");
-	whole = sizeof(record.r) + record.r.names;
+	put_args("a\0b", 4);
+	whole = size();
 	for (size_t n = 0; n <= whole + 8; n++)
 		assert_int_equal(bpf_record_decode(&record, n, 4096, &s),
 				 n == whole ? 0 : -EBADMSG);
@@ -302,11 +398,13 @@ static void test_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_victim),  cmocka_unit_test(test_figures),
-		cmocka_unit_test(test_absent),  cmocka_unit_test(test_constraint),
-		cmocka_unit_test(test_kinds),   cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_longest), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_victim),         cmocka_unit_test(test_figures),
+		cmocka_unit_test(test_absent),         cmocka_unit_test(test_constraint),
+		cmocka_unit_test(test_kinds),          cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_longest),        cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_sizes),          cmocka_unit_test(test_outside),
+		cmocka_unit_test(test_killed),         cmocka_unit_test(test_cmdline),
+		cmocka_unit_test(test_cmdline_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

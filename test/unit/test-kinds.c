@@ -16,7 +16,9 @@ static void lists(void **state)
 	assert_int_equal(mask, EVENT_MASK(EVENT_OOM));
 	assert_int_equal(kinds_parse("kill,oom,kill", &mask, &bad), 0);
 	assert_int_equal(mask, EVENT_MASK(EVENT_OOM) | EVENT_MASK(EVENT_KILL));
-	assert_int_equal(kinds_parse("oom,kill,group_kill,collateral,details,paused,gone,lost", &mask, &bad), 0);
+	assert_int_equal(kinds_parse("oom,kill,group_kill,collateral,details,paused,gone,lost",
+				     &mask, &bad),
+			 0);
 	assert_int_equal(mask, EVENT_MASK_ALL);
 	assert_null(bad.word);
 }

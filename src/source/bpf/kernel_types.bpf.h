@@ -126,6 +126,8 @@ struct mm_struct {
 	unsigned long total_vm;
 	atomic_long_t pgtables_bytes;
 	struct task_struct *owner;
+	unsigned long arg_start;
+	unsigned long arg_end;
 	struct percpu_counter rss_stat[1]; /* since 6.2 */
 };
 

@@ -34,6 +34,9 @@ const volatile bool victim_is_task = true;
 /* The kernel's __per_cpu_offset[] and its length; 0: not known. Since 6.2 rss is kept per processor. */
 const volatile uint64_t per_cpu_offsets = 0;
 const volatile uint32_t processors = 0;
+/* Inode numbers of the directories where paths begin, in memory's hierarchy on v1 and in v2; 0: at the top. */
+const volatile uint64_t root_v1 = 0;
+const volatile uint64_t root_v2 = 0;
 
 #define PROCESSORS_MAX 1024 /* what is beyond it is left out of the sum, which is then not exact */
 
@@ -55,7 +58,7 @@ uint32_t scope_victims;
 
 struct workshop {
 	struct oom_record r;
-	char names[OOM_RECORD_NAMES + OOM_RECORD_NAME];
+	char names[OOM_RECORD_NAMES + OOM_RECORD_ARGS];
 	uint64_t cgroups[OOM_RECORD_SLOTS];
 	uint32_t used;
 };
@@ -70,9 +73,13 @@ struct {
 /*
  * The task that this processor sent SIGKILL last. The kernel marks it right after that, and holds a
  * spin lock from before the one until after the other: neither migration nor another task can come
- * between. That is how a victim is found where mark_victim gives no task.
+ * between. That is how a victim is found where mark_victim gives no task, and how one that is killed
+ * is told from one that was exiting already, which is marked without a signal. A shot that no mark
+ * followed (a collateral, a member of a group that has been marked before) must not be taken for
+ * another's: so it counts once, and within the oom it was fired in.
  */
 struct shot {
+	uint64_t when_ns;
 	uint64_t by;
 	uint64_t task;
 };
@@ -132,10 +139,12 @@ __attribute__((noinline)) int put_path(uint32_t slot, uint64_t address)
 	struct cgroup *cgroup = (struct cgroup *)address;
 	struct workshop *w = workshop();
 	struct oom_record_path *path;
+	uint64_t root;
 	uint32_t begin;
 
 	if (!w || slot >= OOM_RECORD_SLOTS)
 		return 0;
+	root = slot != OOM_RECORD_SLOT_OWN && (w->r.flags & OOM_RECORD_F_V1) ? root_v1 : root_v2;
 	path = &w->r.paths[slot];
 	path->id = BPF_CORE_READ(cgroup, kn, id);
 	path->flags = OOM_RECORD_PATH_THERE;
@@ -157,19 +166,25 @@ __attribute__((noinline)) int put_path(uint32_t slot, uint64_t address)
 		 * instruction between the two.
 		 */
 		asm volatile("%[parent] = %[parent]" : [parent] "+r"(parent));
-		if (!parent)
+		if (root && BPF_CORE_READ(cgroup, kn, id) == root)
 			break;
+		if (!parent) {
+			if (root)
+				path->flags |= OOM_RECORD_PATH_OUTSIDE;
+			break;
+		}
+		cgroup = parent;
 		if (level == OOM_RECORD_LEVELS || at >= OOM_RECORD_NAMES) {
 			path->flags |= OOM_RECORD_PATH_CUT;
-			break;
+			continue;
 		}
+		if (path->flags & OOM_RECORD_PATH_CUT)
+			continue;
 		n = bpf_probe_read_kernel_str(&w->names[at], OOM_RECORD_NAME, name);
-		if (n <= 0 || at + n > OOM_RECORD_NAMES) {
+		if (n <= 0 || at + n > OOM_RECORD_NAMES)
 			path->flags |= OOM_RECORD_PATH_CUT;
-			break;
-		}
-		w->used = at + (uint32_t)n;
-		cgroup = parent;
+		else
+			w->used = at + (uint32_t)n;
 	}
 	path->bytes = (uint16_t)(w->used - begin);
 	return 0;
@@ -340,11 +355,39 @@ static void put_task(struct workshop *w, struct task_struct *task)
 	put_path(OOM_RECORD_SLOT_OWN, (uint64_t)BPF_CORE_READ(task, cgroups, dfl_cgrp));
 }
 
-static void end_record(struct workshop *w)
+/*
+ * The command line of @victim, if its memory is the trigger's: only that can be read from here.
+ * Nothing is brought in for it: what is not in memory is not read.
+ */
+static uint32_t put_args(struct workshop *w, uint32_t at, struct task_struct *victim)
+{
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
+	struct mm_struct *mm = BPF_CORE_READ(current, mm);
+	uint64_t begin, bytes;
+
+	if (!mm || BPF_CORE_READ(victim, mm) != mm)
+		return 0;
+	begin = BPF_CORE_READ(mm, arg_start);
+	bytes = BPF_CORE_READ(mm, arg_end) - begin;
+	if ((int64_t)bytes <= 0)
+		return 0;
+	if (bytes > OOM_RECORD_ARGS) {
+		w->r.flags |= OOM_RECORD_F_ARGS_CUT;
+		bytes = OOM_RECORD_ARGS;
+	}
+	if (bpf_probe_read_user(&w->names[at], (uint32_t)bytes, (const void *)begin) < 0) {
+		w->r.flags &= ~OOM_RECORD_F_ARGS_CUT;
+		return 0;
+	}
+	return (uint32_t)bytes;
+}
+
+/* @victim: whose command line goes along, or NULL. */
+static void end_record(struct workshop *w, struct task_struct *victim)
 {
 	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
 	struct cgroup_subsys_state *css = memory_css(current);
-	uint32_t names, kind = w->r.kind;
+	uint32_t names, args = 0, kind = w->r.kind;
 
 	if (css)
 		put_path(OOM_RECORD_SLOT_TRIGGER, (uint64_t)BPF_CORE_READ(css, cgroup));
@@ -352,7 +395,11 @@ static void end_record(struct workshop *w)
 	if (names > OOM_RECORD_NAMES)
 		names = OOM_RECORD_NAMES;
 	w->r.names = names;
-	if (bpf_ringbuf_output(&ring, &w->r, sizeof(w->r) + names, 0) < 0 && kind <= OOM_RECORD_END)
+	if (victim)
+		args = put_args(w, names, victim);
+	w->r.args = args;
+	if (bpf_ringbuf_output(&ring, &w->r, sizeof(w->r) + names + args, 0) < 0 &&
+	    kind <= OOM_RECORD_END)
 		__sync_fetch_and_add(&lost[kind], 1);
 }
 
@@ -368,7 +415,7 @@ static int enter(struct oom_control *oc)
 	scope_victims = 0;
 	w = begin_record(OOM_RECORD_LIMIT);
 	if (w)
-		end_record(w);
+		end_record(w, NULL);
 	return 0;
 }
 
@@ -383,7 +430,7 @@ static int leave(bool result)
 		w->r.victims = scope_victims;
 		if (result)
 			w->r.flags |= OOM_RECORD_F_CHOSEN;
-		end_record(w);
+		end_record(w, NULL);
 	}
 	scope_owner = 0;
 	scope_oc = 0;
@@ -414,21 +461,33 @@ int kretprobe_leave(struct pt_regs *regs)
 	return leave(REGS_RESULT(regs) & 0xff);
 }
 
-/* The victim behind a thread's id, or NULL: one that exits already is marked without a signal. */
-static struct task_struct *victim_of(uint32_t tid)
+/* Takes this processor's shot: the task that was sent SIGKILL right before, or NULL. */
+static struct task_struct *take_shot(void)
 {
-	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
-	struct oom_control *oc = (struct oom_control *)scope_oc;
-	struct task_struct *task;
+	struct task_struct *task = NULL;
 	struct shot *shot;
 	uint32_t zero = 0;
 
 	shot = bpf_map_lookup_elem(&shots, &zero);
-	if (shot && shot->by == bpf_get_current_pid_tgid()) {
+	if (!shot)
+		return NULL;
+	if (shot->by == bpf_get_current_pid_tgid() &&
+	    (!scope_oc || shot->when_ns >= scope_began_ns))
 		task = (struct task_struct *)shot->task;
-		if ((uint32_t)BPF_CORE_READ(task, pid) == tid)
-			return task;
-	}
+	shot->by = 0;
+	shot->task = 0;
+	return task;
+}
+
+/* The victim behind a thread's id, or NULL: one that exits already is marked without a signal. */
+static struct task_struct *victim_of(uint32_t tid, struct task_struct *shot)
+{
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
+	struct oom_control *oc = (struct oom_control *)scope_oc;
+	struct task_struct *task;
+
+	if (shot && (uint32_t)BPF_CORE_READ(shot, pid) == tid)
+		return shot;
 	if (oc && scope_owner == bpf_get_current_pid_tgid()) {
 		task = BPF_CORE_READ(oc, chosen);
 		if ((uint32_t)BPF_CORE_READ(task, pid) == tid)
@@ -441,7 +500,7 @@ SEC("raw_tp/mark_victim")
 int mark_victim(struct bpf_raw_tracepoint_args *ctx)
 {
 	uint64_t self = bpf_get_current_pid_tgid();
-	struct task_struct *task;
+	struct task_struct *task, *shot;
 	struct workshop *w;
 
 	if (scope_owner != self) {
@@ -449,8 +508,9 @@ int mark_victim(struct bpf_raw_tracepoint_args *ctx)
 		scope_oc = 0;
 		scope_victims = 0;
 	}
+	shot = take_shot();
 	task = victim_is_task ? (struct task_struct *)ctx->args[0]
-			      : victim_of((uint32_t)ctx->args[0]);
+			      : victim_of((uint32_t)ctx->args[0], shot);
 	scope_victims++;
 	scope_victim = task ? (uint32_t)BPF_CORE_READ(task, tgid) : 0;
 	scope_mm = task ? (uint64_t)BPF_CORE_READ(task, mm) : 0;
@@ -461,8 +521,25 @@ int mark_victim(struct bpf_raw_tracepoint_args *ctx)
 		put_task(w, task);
 	else
 		w->r.task.tid = (uint32_t)ctx->args[0];
-	end_record(w);
+	if (shot && shot == task)
+		w->r.flags |= OOM_RECORD_F_KILLED;
+	end_record(w, task);
 	return 0;
+}
+
+/*
+ * Whether @task dies for its memory, the last victim's, alone. @result is 0 where the signal is news to
+ * it: a member of a group that is killed gets another one when its own turn comes.
+ */
+static bool is_collateral(struct task_struct *task, uint64_t result)
+{
+	uint64_t mm;
+
+	if (scope_owner != bpf_get_current_pid_tgid() || !scope_mm || result != 0)
+		return false;
+	/* A process whose first thread has ended has no memory there to compare. */
+	mm = (uint64_t)BPF_CORE_READ(task, mm);
+	return (!mm || mm == scope_mm) && (uint32_t)BPF_CORE_READ(task, tgid) != scope_victim;
 }
 
 /* Arguments: signal, info, task, group, result; the result is 0 where the signal is news to the task. */
@@ -472,29 +549,26 @@ int signal_generate(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *task;
 	struct shot *shot;
 	struct workshop *w;
-	uint64_t self, mm;
+	bool collateral;
 	uint32_t zero = 0;
 
 	if ((int)ctx->args[0] != SIGKILL || ctx->args[1] != SEND_SIG_PRIV)
 		return 0;
-	self = bpf_get_current_pid_tgid();
 	task = (struct task_struct *)ctx->args[2];
+	collateral = is_collateral(task, ctx->args[4]);
 	shot = bpf_map_lookup_elem(&shots, &zero);
 	if (shot) {
-		shot->by = self;
+		shot->when_ns = bpf_ktime_get_boot_ns();
+		shot->by = collateral ? 0 : bpf_get_current_pid_tgid();
 		shot->task = (uint64_t)task;
 	}
-	if (scope_owner != self || !scope_mm || ctx->args[4] != 0)
-		return 0;
-	/* A process whose first thread has ended has no memory there to compare. */
-	mm = (uint64_t)BPF_CORE_READ(task, mm);
-	if ((mm && mm != scope_mm) || (uint32_t)BPF_CORE_READ(task, tgid) == scope_victim)
+	if (!collateral)
 		return 0;
 	w = begin_record(OOM_RECORD_COLLATERAL);
 	if (!w)
 		return 0;
 	put_task(w, task);
 	w->r.victims = scope_victim;
-	end_record(w);
+	end_record(w, NULL);
 	return 0;
 }

@@ -6,10 +6,11 @@
  * Both sides are built from this file at the same time and travel in one program, so it carries no
  * version. Sizes and places are asserted below, for either compiler.
  *
- * A record is the fixed part and, right behind it, the names of cgroups. A path lies there as its
- * names from the leaf upwards, each with its NUL, the root without any: this is the order in which
- * the kernel's parents are met. Paths follow each other in the order of their slots. A path that is
- * that of a slot before it takes no bytes.
+ * A record is the fixed part and, right behind it, the names of cgroups, and behind these a command
+ * line. A path lies there as its names from the leaf upwards, each with its NUL, the root without any:
+ * this is the order in which the kernel's parents are met. Paths follow each other in the order of
+ * their slots. A path that is that of a slot before it takes no bytes. The command line is what the
+ * process's memory holds between arg_start and arg_end: arguments with a NUL each, or anything else.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,9 @@ enum oom_record_flag {
 	OOM_RECORD_F_CAUSE = 1U << 6,   /* constraint and total_pages */
 	OOM_RECORD_F_EXACT = 1U << 7,   /* rss: each processor's share is added up */
 	OOM_RECORD_F_CHOSEN = 1U << 8,  /* END: out_of_memory() said that it did something */
-	OOM_RECORD_F_ALL = (1U << 9) - 1,
+	OOM_RECORD_F_KILLED = 1U << 9,  /* VICTIM: SIGKILL was sent to it, and then it was marked */
+	OOM_RECORD_F_ARGS_CUT = 1U << 10, /* the command line goes on */
+	OOM_RECORD_F_ALL = (1U << 11) - 1,
 };
 
 enum oom_record_slot {
@@ -47,6 +50,7 @@ enum oom_record_slot {
 #define OOM_RECORD_NAME 256   /* the longest name of a cgroup, and its NUL */
 #define OOM_RECORD_NAMES 4096 /* of all paths of one record; a power of two */
 #define OOM_RECORD_LEVELS 64  /* of one path */
+#define OOM_RECORD_ARGS 512   /* of a command line */
 
 struct oom_record_task {
 	uint64_t start_ns; /* CLOCK_BOOTTIME */
@@ -58,9 +62,10 @@ struct oom_record_task {
 };
 
 enum oom_record_path_flag {
-	OOM_RECORD_PATH_THERE = 1U << 0, /* the slot is used */
-	OOM_RECORD_PATH_CUT = 1U << 1,   /* the names next to the root did not fit */
-	OOM_RECORD_PATH_ALL = (1U << 2) - 1,
+	OOM_RECORD_PATH_THERE = 1U << 0,   /* the slot is used */
+	OOM_RECORD_PATH_CUT = 1U << 1,     /* the names next to the root did not fit */
+	OOM_RECORD_PATH_OUTSIDE = 1U << 2, /* not below the visible root: from the real one */
+	OOM_RECORD_PATH_ALL = (1U << 3) - 1,
 };
 
 struct oom_record_path {
@@ -101,7 +106,7 @@ struct oom_record {
 	int32_t oom_score_adj;
 	uint32_t
 		victims; /* END: how many were marked; COLLATERAL: the pid of whose memory it shared */
-	uint32_t reserved;
+	uint32_t args; /* VICTIM: bytes of its command line, which was read if there are any */
 };
 
 _Static_assert(sizeof(struct oom_record_task) == 40, "oom_record_task");
@@ -110,4 +115,6 @@ _Static_assert(offsetof(struct oom_record, trigger) == 24, "oom_record.trigger")
 _Static_assert(offsetof(struct oom_record, paths) == 104, "oom_record.paths");
 _Static_assert(offsetof(struct oom_record, oom_kill) == 168, "oom_record.oom_kill");
 _Static_assert(offsetof(struct oom_record, gfp) == 256, "oom_record.gfp");
+_Static_assert(offsetof(struct oom_record, args) == 276, "oom_record.args");
 _Static_assert(sizeof(struct oom_record) == 280, "oom_record");
+_Static_assert(OOM_RECORD_ARGS >= OOM_RECORD_NAME, "room behind the names, which both take");

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ *            LIMIT                 VICTIM, COLLATERAL            END
+ *   none ───────────> open ────────────────────────> open ──────────> none
+ *
+ * Which oom a record is of is told by when it began and who asked. So a record whose LIMIT had no room
+ * in the ring opens the incident just as well. Where only victims are seen, each opens its own.
+ */
+#include "core/incident.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/saturate.h"
+#include "core/incident_event.h"
+#include "core/reconcile.h"
+
+#define GROUPS 64 /* incidents that a group kill may still be told of */
+#define OOMS 64   /* that a kill may still be told to come of */
+#define RECENT_NS UINT64_C(1000000000)
+#define CGROUPS 256 /* whose last counter is remembered */
+
+struct open_incident {
+	uint64_t number;
+	uint64_t began_ns;
+	uint32_t tid;
+	uint32_t victim;    /* the pid of the last one; 0: none yet */
+	bool global_untold; /* no limit: told as soon as its constraint is known */
+};
+
+/* Where the first victim of an incident lived: a group kill there or above is of that incident. */
+struct killed_at {
+	uint64_t number;
+	char *path;
+};
+
+/* The last oom_kill that a sighting carried, of one cgroup. */
+struct counted_at {
+	uint64_t id;
+	uint64_t oom_kill;
+	bool v1;
+};
+
+/* An oom that was counted, and of which kills may come. */
+struct counted_oom {
+	enum hierarchy hierarchy;
+	char *path;
+	uint64_t id;
+	uint64_t limit_bytes;
+	uint64_t left;
+	uint64_t when_ns;
+};
+
+struct incidents {
+	struct engine *engine;
+	struct reconcile *reconcile;
+	enum incident_level level;
+	bool missed; /* something was not seen: nothing is proven by sightings */
+	uint64_t lost;
+	uint64_t number; /* the last one given */
+	uint64_t kmsg_number;
+	struct open_incident open;
+	struct killed_at killed[GROUPS];
+	size_t killed_next;
+	struct counted_at counted[CGROUPS];
+	size_t counted_next;
+	struct counted_oom ooms[OOMS];
+	size_t ooms_next;
+	/* The last oom that ended without a victim: who asked, at whose limit. */
+	uint32_t futile_tid;
+	uint64_t futile_id;
+	void (*drain)(void *ctx);
+	void *drain_ctx;
+};
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+	return strcmp(path, top) == 0 || path_is_below(path, top);
+}
+
+/*
+ * Where the programs do not see the limit, the oom that was counted just before at or above the victim
+ * tells it. If there were several, nothing does.
+ */
+static void add_counted_limit(struct incidents *in, struct event *e)
+{
+	struct counted_oom *found = NULL;
+
+	for (size_t i = 0; i < OOMS; i++) {
+		struct counted_oom *o = &in->ooms[i];
+
+		if (!o->path || o->left == 0 || o->hierarchy != e->hierarchy ||
+		    o->when_ns + RECENT_NS < e->boottime_ns || !is_at_or_below(e->cgroup, o->path))
+			continue;
+		if (found && strcmp(found->path, o->path) != 0)
+			return;
+		found = found ? found : o;
+	}
+	if (!found)
+		return;
+	found->left--;
+	e->limit_cgroup = strdup(found->path); /* without memory it is not known */
+	e->limit_id = e->limit_cgroup ? found->id : 0;
+	e->limit_bytes = e->limit_cgroup ? found->limit_bytes : BYTES_NONE;
+}
+
+static void tell(void *ctx, struct event *e)
+{
+	struct incidents *in = ctx;
+
+	if (in->level == INCIDENT_VICTIMS && e->kind == EVENT_KILL && e->victim && e->cgroup &&
+	    !e->limit_cgroup)
+		add_counted_limit(in, e);
+	engine_tell(in->engine, e);
+}
+
+static void drain(void *ctx)
+{
+	struct incidents *in = ctx;
+
+	if (in->drain)
+		in->drain(in->drain_ctx);
+}
+
+/* The newest incident with a victim at @path or below it. */
+static uint64_t incident_at(const struct incidents *in, const char *path)
+{
+	for (size_t i = 1; i <= GROUPS; i++) {
+		const struct killed_at *k = &in->killed[(in->killed_next + GROUPS - i) % GROUPS];
+
+		if (k->path && is_at_or_below(k->path, path))
+			return k->number;
+	}
+	return 0;
+}
+
+static void remember_oom(struct incidents *in, const struct event *e)
+{
+	struct counted_oom *o = &in->ooms[in->ooms_next];
+
+	if (e->removed || e->unplaced || e->below || e->limit_or_above)
+		return;
+	free(o->path);
+	*o = (struct counted_oom){ .hierarchy = e->hierarchy,
+				   .path = strdup(e->cgroup),
+				   .id = e->cgroup_id,
+				   .limit_bytes = e->limit_bytes,
+				   .left = e->count_max,
+				   .when_ns = e->boottime_ns };
+	in->ooms_next = (in->ooms_next + 1) % OOMS;
+}
+
+static void intake(void *ctx, struct event *e)
+{
+	struct incidents *in = ctx;
+
+	if (e->kind == EVENT_OOM && in->level == INCIDENT_VICTIMS)
+		remember_oom(in, e);
+
+	if (e->kind == EVENT_GROUP_KILL && e->count_max == 1) {
+		drain(in);
+		e->incident = incident_at(in, e->cgroup);
+	}
+	reconcile_counted(in->reconcile, e);
+}
+
+struct incidents *incidents_new(struct engine *en, void (*drain_all)(void *ctx), void *ctx)
+{
+	struct incidents *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->engine = en;
+	in->drain = drain_all;
+	in->drain_ctx = ctx;
+	in->reconcile =
+		reconcile_new(&(struct reconcile_calls){ .tell = tell, .drain = drain, .ctx = in });
+	if (!in->reconcile) {
+		free(in);
+		return NULL;
+	}
+	engine_set_intake(en, intake, in);
+	return in;
+}
+
+struct incidents *incidents_free(struct incidents *in)
+{
+	if (!in)
+		return NULL;
+	engine_set_intake(in->engine, NULL, NULL);
+	reconcile_free(in->reconcile);
+	for (size_t i = 0; i < GROUPS; i++)
+		free(in->killed[i].path);
+	for (size_t i = 0; i < OOMS; i++)
+		free(in->ooms[i].path);
+	free(in);
+	return NULL;
+}
+
+void incidents_set_level(struct incidents *in, enum incident_level level)
+{
+	static const unsigned expected[] = {
+		[INCIDENT_NOTHING] = 0,
+		[INCIDENT_NAMES] = EVENT_MASK(EVENT_KILL),
+		[INCIDENT_VICTIMS] = EVENT_MASK(EVENT_KILL),
+		[INCIDENT_OOMS] = EVENT_MASK(EVENT_KILL) | EVENT_MASK(EVENT_OOM),
+	};
+
+	in->level = level;
+	reconcile_expect(in->reconcile, expected[level]);
+	if (level < INCIDENT_VICTIMS)
+		reconcile_missed(in->reconcile);
+}
+
+static void missed(struct incidents *in)
+{
+	in->missed = true;
+	reconcile_missed(in->reconcile);
+}
+
+void incidents_lost(struct incidents *in, uint64_t n)
+{
+	if (n == 0)
+		return;
+	in->lost = add_saturated(in->lost, n);
+	missed(in);
+}
+
+static void open_incident(struct incidents *in, const struct sighting *s)
+{
+	in->open = (struct open_incident){ .number = ++in->number,
+					   .began_ns = s->began_ns,
+					   .tid = s->trigger.tid,
+					   .global_untold = s->in_oom && !s->limit.known };
+}
+
+static bool is_open(const struct incidents *in, const struct sighting *s)
+{
+	const struct open_incident *o = &in->open;
+
+	if (o->number == 0 || o->tid != s->trigger.tid || o->began_ns != s->began_ns)
+		return false;
+	return s->in_oom || (s->kind == SIGHTING_COLLATERAL && s->shared_with == o->victim);
+}
+
+/* Gives @e, which names one oom or kill at @c, to be told once; or drops it: it is nobody's. */
+static void sighted(struct incidents *in, const struct sighting *s, const struct cgroup_id *c,
+		    struct event *e)
+{
+	struct sighted what = {
+		.kind = e->kind,
+		.hierarchy = e->hierarchy,
+		.id = c->known ? c->id : 0,
+		.path = e->cgroup,
+		.when_ns = s->when_ns,
+	};
+	enum engine_cover cover;
+
+	if (c->outside) {
+		event_free(e);
+		return;
+	}
+	/* A path that is not whole may be anybody's: its id tells when it is counted. */
+	cover = e->cgroup ? engine_covers(in->engine, e->hierarchy, e->cgroup, s->when_ns)
+			  : ENGINE_COVER_STARTING;
+	if (cover == ENGINE_COVER_NONE) {
+		event_free(e);
+		return;
+	}
+	if (cover == ENGINE_COVER_SURE)
+		what.how = s->in_oom ? SIGHTED_SURE : SIGHTED_PATIENT;
+	reconcile_sighted(in->reconcile, &what, e);
+}
+
+/*
+ * Who lowers a limit below what can be reclaimed asks again and again, thousands of times, until the
+ * one victim has gone. The first of them is told by itself, the rest by their count.
+ */
+static bool is_repeated(const struct incidents *in, const struct sighting *s)
+{
+	return in->futile_tid == s->trigger.tid && in->futile_id == s->limit.id;
+}
+
+static void see_limit(struct incidents *in, const struct sighting *s)
+{
+	struct event *e;
+
+	if (!s->limit.known || is_repeated(in, s))
+		return;
+	e = incident_oom_event(s, in->open.number);
+	if (e)
+		sighted(in, s, &s->limit, e);
+	else
+		missed(in);
+}
+
+/* No counter has it, so there is nothing to wait for. Before the first victim it is not known why. */
+static void see_global(struct incidents *in, const struct sighting *s)
+{
+	struct event *e;
+
+	if (!in->open.global_untold || s->kind == SIGHTING_LIMIT)
+		return;
+	in->open.global_untold = false;
+	if (engine_covers(in->engine, HIERARCHY_NONE, "/", s->began_ns) == ENGINE_COVER_NONE)
+		return;
+	e = incident_oom_event(s, in->open.number);
+	if (e)
+		engine_tell(in->engine, e);
+}
+
+static void remember(struct incidents *in, const char *path)
+{
+	struct killed_at *k = &in->killed[in->killed_next];
+	const struct killed_at *last = &in->killed[(in->killed_next + GROUPS - 1) % GROUPS];
+
+	if (!path || (last->path && last->number == in->open.number))
+		return;
+	free(k->path);
+	k->path = strdup(path); /* without memory a group kill has no number */
+	k->number = in->open.number;
+	in->killed_next = (in->killed_next + 1) % GROUPS;
+}
+
+/* Whether the counter in the sighting is one that an earlier sighting had: then it counted no kill. */
+static bool is_counted(struct incidents *in, const struct sighting *s)
+{
+	struct counted_at *c = NULL;
+	bool grown;
+
+	if (!s->counted || !s->memory.known)
+		return true; /* nothing says otherwise */
+	for (size_t i = 0; i < CGROUPS && !c; i++)
+		if (in->counted[i].id == s->memory.id && in->counted[i].v1 == s->v1)
+			c = &in->counted[i];
+	if (!c) {
+		c = &in->counted[in->counted_next];
+		in->counted_next = (in->counted_next + 1) % CGROUPS;
+		*c = (struct counted_at){ .id = s->memory.id, .v1 = s->v1 };
+	}
+	grown = s->oom_kill > c->oom_kill;
+	c->oom_kill = s->oom_kill;
+	return grown;
+}
+
+/* One that was exiting already is marked too, but not killed. */
+static void see_victim(struct incidents *in, const struct sighting *s)
+{
+	struct event *e;
+
+	in->open.victim = s->task.pid;
+	if (!s->killed || !is_counted(in, s))
+		return;
+	e = incident_kill_event(s, in->open.number);
+	if (!e) {
+		missed(in);
+		return;
+	}
+	remember(in, e->cgroup);
+	sighted(in, s, &s->memory, e);
+}
+
+static void see_collateral(struct incidents *in, const struct sighting *s)
+{
+	struct event *e = incident_collateral_event(s, in->open.number);
+
+	/* No counter has it either. */
+	if (e && e->cgroup &&
+	    engine_covers(in->engine, e->hierarchy, e->cgroup, s->when_ns) != ENGINE_COVER_NONE)
+		engine_tell(in->engine, ptr_steal(&e));
+	event_free(e);
+}
+
+void incident_sight(struct incidents *in, const struct sighting *s)
+{
+	if (!is_open(in, s))
+		open_incident(in, s);
+	see_global(in, s);
+	switch (s->kind) {
+	case SIGHTING_LIMIT:
+		see_limit(in, s);
+		break;
+	case SIGHTING_VICTIM:
+		see_victim(in, s);
+		break;
+	case SIGHTING_COLLATERAL:
+		see_collateral(in, s);
+		break;
+	default: /* SIGHTING_END */
+		in->futile_tid = in->open.victim == 0 ? s->trigger.tid : 0;
+		in->futile_id = s->limit.known ? s->limit.id : 0;
+		in->open.number = 0;
+		break;
+	}
+}
+
+void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t now_ns)
+{
+	struct sighted what = { .kind = EVENT_KILL, .when_ns = now_ns };
+	struct event *e;
+
+	if (kill->again) /* one victim counted twice */
+		return;
+	if (kill->oom_number != in->kmsg_number || in->open.number == 0) {
+		in->kmsg_number = kill->oom_number;
+		in->open.number = ++in->number;
+	}
+	e = incident_kmsg_event(kill, in->open.number, now_ns);
+	if (!e)
+		return;
+	if (!e->cgroup) { /* nothing says where: it could be any kill's name */
+		event_free(e);
+		return;
+	}
+	what.path = e->cgroup;
+	what.below = e->below;
+	remember(in, e->cgroup);
+	reconcile_sighted(in->reconcile, &what, e);
+}
+
+void incidents_run(struct incidents *in, uint64_t now_ns)
+{
+	reconcile_run(in->reconcile, now_ns);
+}
+
+uint64_t incidents_deadline(const struct incidents *in)
+{
+	return reconcile_deadline(in->reconcile);
+}
+
+/*
+ * What was seen and is in no counter that could be read: of cgroups that went with their counters. Where
+ * the counters have all (nothing is unproven), they contradict it.
+ */
+static void add_ahead(struct balance_line *line, uint64_t v1, uint64_t v2)
+{
+	line->reported = add_saturated(line->reported, add_saturated(v1, v2));
+	line->counted = add_saturated(line->counted, v1);
+	if (line->unproven > 0)
+		line->counted = add_saturated(line->counted, v2);
+}
+
+void incidents_balance(const struct incidents *in, struct balance *sum)
+{
+	struct balance_line *kills = &sum->kind[EVENT_KILL];
+	struct reconcile_figures f;
+
+	reconcile_get_figures(in->reconcile, &f);
+	add_ahead(&sum->kind[EVENT_OOM], f.ahead_v1[EVENT_OOM], f.ahead[EVENT_OOM]);
+	add_ahead(kills, f.ahead_v1[EVENT_KILL], f.ahead[EVENT_KILL]);
+	sum->identified = f.identified;
+	sum->names_late = f.late;
+	sum->names_lost = add_saturated(in->lost, f.dropped);
+	/* Every kill is seen where it happens: none was missed, whatever became of the counters. */
+	if (in->level >= INCIDENT_VICTIMS && !in->missed && f.dropped == 0) {
+		kills->unproven = 0;
+		kills->reasons = 0;
+	}
+}

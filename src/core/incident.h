@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * Incidents: an oom and all that came of it, put together from what was seen in the kernel
+ *
+ *   sightings (BPF) ──> incident_sight() ──┐
+ *   kills in kernel messages ──> incident_kmsg()  ──> reconcile ──> engine_tell()
+ *   what sources count ──> engine_submit() ┘
+ *
+ * It numbers ooms, makes events of sightings, and lets reconcile.h bring them together with the
+ * counts. The kernel works on one oom at a time, so there is one open incident at most.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/balance.h"
+#include "core/engine.h"
+#include "core/kmsg_oom.h"
+#include "core/victim.h"
+
+struct incidents;
+
+/* What can be seen here. */
+enum incident_level {
+	INCIDENT_NOTHING,
+	INCIDENT_NAMES,   /* of some kills, as far as messages tell them */
+	INCIDENT_VICTIMS, /* of every kill */
+	INCIDENT_OOMS,    /* and of every oom that leads to one */
+};
+
+/*
+ * Takes what is submitted to @en from here on. @drain reads what there is to be seen by now and gives
+ * it to incident_sight(); may be NULL. Returns one, or NULL without memory.
+ */
+struct incidents *incidents_new(struct engine *en, void (*drain)(void *ctx), void *ctx);
+/* What waits is dropped. Takes NULL; returns NULL. */
+struct incidents *incidents_free(struct incidents *in);
+void incidents_set_level(struct incidents *in, enum incident_level level);
+/* Takes the next thing seen, in the kernel's order. */
+void incident_sight(struct incidents *in, const struct sighting *s);
+/* The same of a kill that the kernel's messages told at about @now_ns. */
+void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t now_ns);
+/* @n records more were lost: kills may come without a name. */
+void incidents_lost(struct incidents *in, uint64_t n);
+/* Tells what has waited for a name long enough. */
+void incidents_run(struct incidents *in, uint64_t now_ns);
+/* When to call incidents_run(); UINT64_MAX: nothing waits. */
+uint64_t incidents_deadline(const struct incidents *in);
+/* Adds to @sum, which holds the sources' accounts, what only sightings prove. */
+void incidents_balance(const struct incidents *in, struct balance *sum);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * Names and counts brought together: each oom and each kill is told once
+ *
+ * A sighting names one oom or one kill (BPF, kernel messages). The counters count them, without names,
+ * a little earlier or later. Whichever comes first, the other one is claimed by it:
+ *
+ *   sighting first, sure      ADVANCE    told at once; the count that comes later is not told
+ *   sighting first, unsure    CANDIDATE  kept; told with its name when it is counted, else dropped,
+ *                                        or told after `wait_ns`, if it is patient
+ *   count first               PENDING    waits up to `wait_ns` for names, then told without
+ *   name after that           late       counted, not told
+ *
+ * A count is exact (in that very cgroup) or loose (in that cgroup or below it). A loose one may claim
+ * what an exact one needs later: then it takes another in exchange, if there is one, so that the order
+ * in which counts come does not matter.
+ *
+ * What is left of a range that may be 0 ("5 or 6", of a group kill) when all names have come is the
+ * kernel's counting one victim twice. It is not told as long as no sighting was missed.
+ *
+ * Which of several kills in one cgroup a count is of cannot be told, and does not matter: as many are told
+ * as were counted.
+ *
+ * Pure: no clock, no descriptor. All lists are bounded; what does not fit is left to the counters.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/event.h"
+
+struct reconcile;
+
+struct reconcile_calls {
+	/* Takes an event that is to be told, and owns it. */
+	void (*tell)(void *ctx, struct event *e);
+	/* Reads all sightings that there are by now, with reconcile_sighted(). May be NULL. */
+	void (*drain)(void *ctx);
+	void *ctx;
+};
+
+#define RECONCILE_WAIT_NS UINT64_C(100000000)
+#define RECONCILE_KEEP_NS UINT64_C(60000000000)
+#define RECONCILE_SIGHTED_MAX 16384 /* advances and candidates */
+#define RECONCILE_DEBTS_MAX 1024
+
+enum sighted_how {
+	SIGHTED_UNSURE, /* told when it is counted */
+	SIGHTED_PATIENT, /* told when it is counted, since that may add what it lacks, or when it waited */
+	SIGHTED_SURE, /* the counters will count it: told before they do */
+};
+
+struct sighted {
+	enum event_kind kind; /* EVENT_OOM, EVENT_KILL */
+	enum hierarchy hierarchy;
+	uint64_t id;      /* of the cgroup; 0: not known */
+	const char *path; /* NULL: not known */
+	bool below;       /* in that cgroup or below it: more is not known */
+	uint64_t when_ns;
+	enum sighted_how how;
+};
+
+struct reconcile_figures {
+	uint64_t identified;  /* kills told with a name */
+	uint64_t late;        /* names that came when their kill had been told without */
+	uint64_t unnamed;     /* at most that many kills were told without a name */
+	uint64_t twice;       /* recounts that were known as such and not told */
+	uint64_t dropped;     /* sightings there was no room or memory for */
+	uint64_t ahead[2];    /* OOM, KILL: advances that no counter has confirmed, v2 */
+	uint64_t ahead_v1[2]; /* the same, v1 */
+};
+
+/* Returns one, or NULL without memory. @calls is copied. */
+struct reconcile *reconcile_new(const struct reconcile_calls *calls);
+/* Drops what is kept, untold. Takes NULL; returns NULL. */
+struct reconcile *reconcile_free(struct reconcile *r);
+/* For which kinds (EVENT_MASK bits) sightings can come: others do not wait for any. */
+void reconcile_expect(struct reconcile *r, unsigned kinds);
+/* From here on ranges that may be 0 are told: some sighting was missed. */
+void reconcile_missed(struct reconcile *r);
+/* Takes the event that @s names, of count 1. */
+void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e);
+/* Takes what the sources submit, of any kind. */
+void reconcile_counted(struct reconcile *r, struct event *e);
+/* Tells what has waited long enough, and forgets what is too old. */
+void reconcile_run(struct reconcile *r, uint64_t now_ns);
+/* When to call reconcile_run() next; UINT64_MAX: nothing waits. */
+uint64_t reconcile_deadline(const struct reconcile *r);
+void reconcile_get_figures(const struct reconcile *r, struct reconcile_figures *ret);
