@@ -18,6 +18,7 @@
 #include "base/timer.h"
 #include "core/engine.h"
 #include "core/incident.h"
+#include "core/reconcile.h"
 #include "source/source.h"
 
 #define QUEUE_MAX 65536
@@ -32,6 +33,7 @@ struct monitor {
 	struct source *sources[SOURCES];
 	struct incidents *incidents;
 	struct witness *witness; /* NULL: nothing is named */
+	uint64_t names_ns; /* settling: until when names are waited for; 0: not yet settling */
 	/* The moment of the last event taken, on both clocks. */
 	uint64_t taken_boottime_ns;
 	uint64_t taken_realtime_ns;
@@ -284,6 +286,18 @@ int monitor_next(struct monitor *m, struct event **ret)
 	return r;
 }
 
+/* All is counted. What waits for its name has its time, but what comes meanwhile does not prolong it. */
+static bool settle_names(struct monitor *m, uint64_t now_ns)
+{
+	drain(m);
+	incidents_run(m->incidents, now_ns);
+	if (m->names_ns == 0)
+		m->names_ns = now_ns + RECONCILE_WAIT_NS;
+	if (now_ns >= m->names_ns)
+		incidents_flush(m->incidents);
+	return incidents_deadline(m->incidents) != UINT64_MAX;
+}
+
 int monitor_settle(struct monitor *m)
 {
 	uint64_t now_ns = clock_boottime_ns();
@@ -298,8 +312,8 @@ int monitor_settle(struct monitor *m)
 			return r;
 		again |= r == SOURCE_E_AGAIN;
 	}
-	drain(m);
-	again |= incidents_deadline(m->incidents) != UINT64_MAX;
+	if (!again)
+		again = settle_names(m, now_ns);
 	r = arm(m);
 	return r < 0 ? r : again ? MONITOR_E_AGAIN : 0;
 }

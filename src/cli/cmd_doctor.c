@@ -26,6 +26,7 @@ static int examine(bool json)
 {
 	_cleanup_host_ struct cgroup_host host = CGROUP_HOST_NULL;
 	const struct text_style style = terminal_style(STDOUT_FILENO);
+	struct bpf_oom_report bpf = { 0 };
 	struct doctor_report report;
 	struct facts facts;
 	int r;
@@ -34,9 +35,16 @@ static int examine(bool json)
 	if (r != 0 && r != HOST_E_NO_CGROUPS)
 		return host_error_say(NULL, NULL, r);
 	r = facts_gather(&facts, &host, "/proc");
+	if (r == 0)
+		r = bpf_oom_probe(&bpf);
 	if (r == 0) {
-		doctor_report_make(&report, &host, &facts, sources,
-				   sizeof(sources) / sizeof(sources[0]));
+		doctor_report_make(&report,
+				   &(struct doctor_findings){ .host = &host,
+							      .facts = &facts,
+							      .bpf = &bpf,
+							      .built = sources,
+							      .built_n = sizeof(sources) /
+									 sizeof(sources[0]) });
 		r = json ? doctor_print_json(&report) : doctor_print_text(&report, &style);
 	}
 	if (r < 0) {

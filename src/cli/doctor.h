@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "sink/text.h"
+#include "source/bpf_oom.h"
 #include "source/facts.h"
 #include "source/source.h"
 
@@ -31,7 +32,7 @@ struct doctor_source {
 	const char *why; /* why it is not usable, or what is restricted; may be NULL */
 };
 
-#define DOCTOR_SOURCES 5
+#define DOCTOR_SOURCES (5 + BPF_OOM_LEVELS)
 #define DOCTOR_NOTES_MAX 16
 
 struct doctor_report {
@@ -41,12 +42,21 @@ struct doctor_report {
 	struct doctor_note notes[DOCTOR_NOTES_MAX];
 	size_t notes_n;
 	bool works; /* `watch` does */
+	bool bpf;   /* it names victims, */
+	bool early; /* and sees ooms as they begin; */
+	bool kmsg;  /* or the kernel's messages name them */
 };
 
-/* @built are the sources that this program has; @host and @facts are borrowed. */
-void doctor_report_make(struct doctor_report *ret, const struct cgroup_host *host,
-			const struct facts *facts, const struct source_ops *const *built,
-			size_t built_n);
+/* What was looked at; all of it is borrowed, also by the report. */
+struct doctor_findings {
+	const struct cgroup_host *host;
+	const struct facts *facts;
+	const struct bpf_oom_report *bpf;
+	const struct source_ops *const *built; /* the sources that this program has */
+	size_t built_n;
+};
+
+void doctor_report_make(struct doctor_report *ret, const struct doctor_findings *found);
 /* "v1", "v2", "hybrid", "none" */
 const char *doctor_layout_name(enum facts_layout layout);
 /* Both write to standard output. They return 0 or -ENOMEM. */

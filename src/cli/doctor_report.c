@@ -56,21 +56,47 @@ static struct doctor_source probe(const struct doctor_report *r, const char *nam
 	return s;
 }
 
-static struct doctor_source look_at_kmsg(const struct doctor_report *r, bool v1_built)
+/* The kernel's messages name cgroups as the host sees them. */
+static struct doctor_source look_at_kmsg(const struct doctor_report *r)
 {
+	const struct cgroup_mount *m = cgroup_host_memory(r->host, NULL);
 	struct doctor_source s = { .name = "kmsg" };
 
-	if (r->facts->memory == HIERARCHY_V2)
-		s.why = "not needed: cgroup v2 wakes those who wait for its counters";
-	else if (!v1_built)
-		s.why = not_built;
-	else if (r->facts->memory != HIERARCHY_V1)
-		s.why = "no cgroup v1 hierarchy with memory is mounted";
+	if (!m)
+		s.why = "no hierarchy with memory is mounted";
+	else if (!m->real_root)
+		s.why = "its messages name cgroups as the host sees them, and a part is seen here";
 	else if (r->facts->kmsg_readable != FACT_YES)
-		s.why = "/dev/kmsg may not be read: kills are looked for at intervals";
+		s.why = "/dev/kmsg may not be read";
 	else
-		s = (struct doctor_source){ "kmsg", true, "a hint when to look for kills" };
+		s = (struct doctor_source){ "kmsg", true, "names victims where BPF does not" };
 	return s;
+}
+
+/* One line for all levels, then each by itself, under the words that `watch --source=` takes. */
+static void look_at_bpf(struct doctor_report *r, const struct bpf_oom_report *bpf)
+{
+	static const char *const names[BPF_OOM_LEVELS] = {
+		[BPF_OOM_FENTRY] = "bpf-fentry",
+		[BPF_OOM_KPROBE] = "bpf-kprobe",
+		[BPF_OOM_TRACEPOINT] = "bpf-tracepoint",
+	};
+	static const char *const best[] = {
+		[BPF_OOM_FENTRY] = "sees limits, triggers and victims as it happens",
+		[BPF_OOM_KPROBE] = "sees limits, triggers and victims as it happens",
+		[BPF_OOM_TRACEPOINT] = "sees triggers and victims; limits come from the counters",
+	};
+	struct doctor_source *to = &r->sources[2];
+
+	*to++ = (struct doctor_source){ "bpf", bpf->level != BPF_OOM_NONE,
+					bpf->level != BPF_OOM_NONE
+						? best[bpf->level]
+						: bpf->levels[BPF_OOM_TRACEPOINT].why };
+	for (unsigned i = 0; i < BPF_OOM_LEVELS; i++)
+		*to++ = (struct doctor_source){ names[i], bpf->levels[i].tried == BPF_OOM_WORKS,
+						bpf->levels[i].tried == BPF_OOM_WORKS
+							? NULL
+							: bpf->levels[i].why };
 }
 
 static struct doctor_source look_at_vmstat(const struct doctor_report *r)
@@ -142,17 +168,24 @@ static void note_v1(struct doctor_report *r)
 		note(r, DOCTOR_INFO, "use_hierarchy",
 		     "memory.use_hierarchy is 0: the limit of a cgroup does not hold for those "
 		     "below it, and its OOMs are not signalled there");
-	note(r, DOCTOR_LIMIT, "v1_removed",
-	     "kills in cgroups that are removed at once take their count along: a watch of the "
-	     "whole host may still learn how many, else they are unproven");
+	if (!r->bpf)
+		note(r, DOCTOR_LIMIT, "v1_removed",
+		     "kills in cgroups that are removed at once take their count along: a watch of "
+		     "the "
+		     "whole host may still learn how many, else they are unproven");
 }
 
 static void note_v2(struct doctor_report *r)
 {
 	const struct facts *f = r->facts;
 
-	note(r, DOCTOR_INFO, "within_10ms",
-	     "OOMs and kills are seen within about 10 ms, often when the victim is dead already");
+	if (r->early)
+		note(r, DOCTOR_INFO, "before_the_kill",
+		     "OOMs are seen as they happen, most of them before the victim is dead");
+	else
+		note(r, DOCTOR_INFO, "within_10ms",
+		     "OOMs and kills are seen within about 10 ms, often when the victim is dead "
+		     "already");
 	if (r->host->v2.local_events)
 		note(r, DOCTOR_LIMIT, "localevents",
 		     "memory_localevents: what happened last in a cgroup that is removed cannot be "
@@ -176,8 +209,16 @@ static void note_rest(struct doctor_report *r)
 	const struct cgroup_mount *m = cgroup_host_memory(r->host, NULL);
 	const struct facts *f = r->facts;
 
-	note(r, DOCTOR_LIMIT, "victims_unnamed",
-	     "victims are not named: that takes BPF, which this version does not have");
+	if (r->bpf)
+		note(r, DOCTOR_INFO, "victims_named",
+		     "every victim is named, also of removed cgroups");
+	else if (r->kmsg)
+		note(r, DOCTOR_LIMIT, "victims_by_kmsg",
+		     "victims are named by the kernel's messages, as far as those tell: BPF would "
+		     "name every one");
+	else
+		note(r, DOCTOR_LIMIT, "victims_unnamed",
+		     "victims are not named: that takes BPF or the kernel's messages");
 	if (m && !m->real_root)
 		note(r, DOCTOR_LIMIT, "part",
 		     f->memory == HIERARCHY_V1
@@ -202,18 +243,22 @@ static void note_rest(struct doctor_report *r)
 		     "not root: cgroups whose files this user may not read are not seen");
 }
 
-void doctor_report_make(struct doctor_report *ret, const struct cgroup_host *host,
-			const struct facts *facts, const struct source_ops *const *built,
-			size_t built_n)
+void doctor_report_make(struct doctor_report *ret, const struct doctor_findings *found)
 {
-	struct doctor_report r = { .host = host, .facts = facts, .works = true };
+	const struct facts *facts = found->facts;
+	struct doctor_report r = { .host = found->host,
+				   .facts = facts,
+				   .works = true,
+				   .bpf = found->bpf->level != BPF_OOM_NONE,
+				   .early = found->bpf->level < BPF_OOM_TRACEPOINT };
 	const struct doctor_source *counting;
 
-	r.sources[0] = probe(&r, "memory_events", built, built_n);
-	r.sources[1] = probe(&r, "v1_eventfd", built, built_n);
-	r.sources[2] = (struct doctor_source){ .name = "bpf", .why = not_built };
-	r.sources[3] = look_at_kmsg(&r, r.sources[1].why != not_built);
-	r.sources[4] = look_at_vmstat(&r);
+	r.sources[0] = probe(&r, "memory_events", found->built, found->built_n);
+	r.sources[1] = probe(&r, "v1_eventfd", found->built, found->built_n);
+	look_at_bpf(&r, found->bpf);
+	r.sources[DOCTOR_SOURCES - 2] = look_at_kmsg(&r);
+	r.sources[DOCTOR_SOURCES - 1] = look_at_vmstat(&r);
+	r.kmsg = r.sources[DOCTOR_SOURCES - 2].usable;
 	counting = &r.sources[facts->memory == HIERARCHY_V1 ? 1 : 0];
 	if (facts->memory == HIERARCHY_NONE) {
 		note_absence(&r);

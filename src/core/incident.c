@@ -425,6 +425,11 @@ void incidents_run(struct incidents *in, uint64_t now_ns)
 	reconcile_run(in->reconcile, now_ns);
 }
 
+void incidents_flush(struct incidents *in)
+{
+	reconcile_flush(in->reconcile);
+}
+
 uint64_t incidents_deadline(const struct incidents *in)
 {
 	return reconcile_deadline(in->reconcile);

@@ -44,6 +44,8 @@ void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t 
 void incidents_lost(struct incidents *in, uint64_t n);
 /* Tells what has waited for a name long enough. */
 void incidents_run(struct incidents *in, uint64_t now_ns);
+/* Tells all that waits. */
+void incidents_flush(struct incidents *in);
 /* When to call incidents_run(); UINT64_MAX: nothing waits. */
 uint64_t incidents_deadline(const struct incidents *in);
 /* Adds to @sum, which holds the sources' accounts, what only sightings prove. */

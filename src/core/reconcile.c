@@ -499,34 +499,47 @@ void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct even
 		pending_drop(r, p);
 }
 
-/* What has waited for its count is told without: the count comes later, or never. */
-static void run_entries(struct reconcile *r, uint64_t now_ns)
+/* What has waited for its name, or for its count, until @due_ns is told without. */
+static void release_due(struct reconcile *r, uint64_t due_ns)
+{
+	struct pending *p, *ptmp;
+	struct entry *s, *stmp;
+
+	drain(r);
+	DL_FOREACH_SAFE (r->pending, p, ptmp)
+		if (p->due_ns <= due_ns)
+			release(r, p);
+	DL_FOREACH_SAFE (r->entries, s, stmp) {
+		if (!s->event || s->due_ns > due_ns)
+			continue;
+		tell_named(r, s->event);
+		s->event = NULL;
+	}
+}
+
+void reconcile_flush(struct reconcile *r)
+{
+	release_due(r, UINT64_MAX - 1);
+}
+
+static void forget_entries(struct reconcile *r, uint64_t now_ns)
 {
 	struct entry *s, *tmp;
 
-	DL_FOREACH_SAFE (r->entries, s, tmp) {
-		if (s->event && s->due_ns <= now_ns) {
-			tell_named(r, s->event);
-			s->event = NULL;
-		}
+	DL_FOREACH_SAFE (r->entries, s, tmp)
 		/* An unclaimed advance stays: its count may come with the last reading. */
 		if ((s->event || s->taker) && s->when_ns + RECONCILE_KEEP_NS <= now_ns)
 			entry_drop(r, s);
-	}
 }
 
 void reconcile_run(struct reconcile *r, uint64_t now_ns)
 {
-	struct pending *p, *ptmp;
-	struct debt *d, *dtmp;
+	struct debt *d, *tmp;
 
 	if (reconcile_deadline(r) <= now_ns)
-		drain(r);
-	DL_FOREACH_SAFE (r->pending, p, ptmp)
-		if (p->due_ns <= now_ns)
-			release(r, p);
-	run_entries(r, now_ns);
-	DL_FOREACH_SAFE (r->debts, d, dtmp)
+		release_due(r, now_ns);
+	forget_entries(r, now_ns);
+	DL_FOREACH_SAFE (r->debts, d, tmp)
 		if (d->told_ns + RECONCILE_KEEP_NS <= now_ns)
 			debt_drop(r, d);
 }

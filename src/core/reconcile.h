@@ -84,6 +84,8 @@ void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct even
 void reconcile_counted(struct reconcile *r, struct event *e);
 /* Tells what has waited long enough, and forgets what is too old. */
 void reconcile_run(struct reconcile *r, uint64_t now_ns);
+/* Tells all that waits, for a name or for a count. */
+void reconcile_flush(struct reconcile *r);
 /* When to call reconcile_run() next; UINT64_MAX: nothing waits. */
 uint64_t reconcile_deadline(const struct reconcile *r);
 void reconcile_get_figures(const struct reconcile *r, struct reconcile_figures *ret);

@@ -46,8 +46,27 @@ static const struct source_ops *const both[] = { &v2_ops, &v1_ops };
 struct machine {
 	struct cgroup_host host;
 	struct facts facts;
+	struct bpf_oom_report bpf;
 	size_t built_n;
 };
+
+static void no_bpf(struct machine *m)
+{
+	m->bpf = (struct bpf_oom_report){ .level = BPF_OOM_NONE };
+	for (unsigned i = 0; i < BPF_OOM_LEVELS; i++) {
+		m->bpf.levels[i].tried = BPF_OOM_FAILED;
+		strcpy(m->bpf.levels[i].why, "no CAP_BPF");
+	}
+}
+
+/* From @level down all work. */
+static void with_bpf(struct machine *m, enum bpf_oom_level level)
+{
+	no_bpf(m);
+	m->bpf.level = level;
+	for (unsigned i = level; i < BPF_OOM_LEVELS; i++)
+		m->bpf.levels[i].tried = BPF_OOM_WORKS;
+}
 
 static struct machine machine(enum hierarchy h)
 {
@@ -77,6 +96,7 @@ static struct machine machine(enum hierarchy h)
 			   .capabilities = UINT64_C(1) << CAP_SYSLOG },
 		.built_n = 2,
 	};
+	no_bpf(&m);
 	struct cgroup_mount *mount = h == HIERARCHY_V1 ? &m.host.v1 : &m.host.v2;
 
 	if (h == HIERARCHY_V1) {
@@ -104,7 +124,11 @@ static void machine_done(struct machine *m)
 
 static void report(const struct machine *m, struct doctor_report *ret)
 {
-	doctor_report_make(ret, &m->host, &m->facts, both, m->built_n);
+	doctor_report_make(ret, &(struct doctor_findings){ .host = &m->host,
+							   .facts = &m->facts,
+							   .bpf = &m->bpf,
+							   .built = both,
+							   .built_n = m->built_n });
 }
 
 /* "works: id id …", the sources that can be used in front: "v1_eventfd kmsg vmstat works: …" */
@@ -131,6 +155,8 @@ static void on_v2(void **state)
 	struct machine m = machine(HIERARCHY_V2);
 
 	(void)state;
+	check(&m, "memory_events kmsg vmstat works: within_10ms removed_counted victims_by_kmsg");
+	m.facts.kmsg_readable = FACT_NO;
 	check(&m, "memory_events vmstat works: within_10ms removed_counted victims_unnamed");
 	m.host.v2.local_events = true;
 	check(&m, "memory_events vmstat works: within_10ms localevents victims_unnamed");
@@ -164,6 +190,35 @@ static void on_v2(void **state)
 	machine_done(&m);
 }
 
+static void by_bpf(void **state)
+{
+	struct machine m = machine(HIERARCHY_V2);
+	struct doctor_report r;
+
+	(void)state;
+	m.facts.kmsg_readable = FACT_NO;
+	with_bpf(&m, BPF_OOM_FENTRY);
+	check(&m, "memory_events bpf bpf-fentry bpf-kprobe bpf-tracepoint vmstat works: "
+		  "before_the_kill removed_counted victims_named");
+	with_bpf(&m, BPF_OOM_KPROBE);
+	check(&m, "memory_events bpf bpf-kprobe bpf-tracepoint vmstat works: before_the_kill "
+		  "removed_counted victims_named");
+	report(&m, &r);
+	assert_string_equal(r.sources[3].why, "no CAP_BPF");
+	with_bpf(&m, BPF_OOM_TRACEPOINT);
+	check(&m, "memory_events bpf bpf-tracepoint vmstat works: within_10ms removed_counted "
+		  "victims_named");
+	no_bpf(&m);
+	report(&m, &r);
+	assert_string_equal(r.sources[2].why, "no CAP_BPF");
+	machine_done(&m);
+	m = machine(HIERARCHY_V1);
+	v1_why = NULL;
+	with_bpf(&m, BPF_OOM_TRACEPOINT);
+	check(&m, "v1_eventfd bpf bpf-tracepoint kmsg vmstat works: before_the_kill victims_named");
+	machine_done(&m);
+}
+
 static void on_v1(void **state)
 {
 	struct machine m = machine(HIERARCHY_V1);
@@ -171,7 +226,7 @@ static void on_v1(void **state)
 
 	(void)state;
 	v1_why = NULL;
-	check(&m, "v1_eventfd kmsg vmstat works: before_the_kill v1_removed victims_unnamed");
+	check(&m, "v1_eventfd kmsg vmstat works: before_the_kill v1_removed victims_by_kmsg");
 	m.facts.event_control_writable = FACT_NO;
 	m.facts.use_hierarchy = FACT_NO;
 	m.facts.kmsg_readable = FACT_NO;
@@ -479,6 +534,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(on_v2),
 		cmocka_unit_test(on_v1),
+		cmocka_unit_test(by_bpf),
 		cmocka_unit_test(below_limits_that_are_not_seen),
 		cmocka_unit_test(without_the_controller),
 		cmocka_unit_test(json),
