@@ -18,7 +18,8 @@ struct entry {
 	uint64_t when_ns;
 	uint64_t due_ns; /* a patient candidate is told then; else UINT64_MAX */
 	struct event *event;
-	char *taker; /* an advance that a loose count at that path has claimed */
+	char *taker; /* a loose count at that path has claimed it: it may be exchanged */
+	uint64_t visit;
 	struct entry *prev, *next;
 };
 
@@ -47,6 +48,7 @@ struct reconcile {
 	unsigned expected;
 	bool missed;
 	bool draining;
+	uint64_t visit;        /* serial of the search that an entry was met in */
 	struct entry *entries; /* the oldest first */
 	size_t entries_n;
 	struct pending *pending;
@@ -206,61 +208,67 @@ static void lessen(struct event *counted)
 	counted->count_max--;
 }
 
-/* The loose count that took @s is to be given another one. Returns whether there is one. */
-static bool exchange(struct reconcile *r, const struct entry *s)
-{
-	const struct place p = { s->kind, s->hierarchy, 0, s->taker, true };
-	struct entry *other;
-
-	DL_FOREACH (r->entries, other) {
-		if (other->taker || other->event || !entry_fits(&p, other))
-			continue;
-		other->taker = strdup(s->taker);
-		return other->taker != NULL;
-	}
-	return false;
-}
-
-/* @counted, of which at least one is left, claims @s. */
-static void claim(struct reconcile *r, struct event *counted, bool loose, struct entry *s)
+/* @s is claimed by what @counted counts: told now, if it was not yet. */
+static void claimed(struct reconcile *r, struct entry *s, const struct event *counted)
 {
 	struct event *e = s->event;
 
-	lessen(counted);
-	if (e) {
-		s->event = NULL;
-		add_evidence(e, counted);
-		tell_named(r, e);
-		entry_drop(r, s);
+	if (!e)
 		return;
-	}
-	if (loose)
-		s->taker = strdup(counted->cgroup);
-	if (!s->taker)
-		entry_drop(r, s);
+	s->event = NULL;
+	add_evidence(e, counted);
+	tell_named(r, e);
 }
 
-/* First what nobody has claimed, the oldest first; then what a loose count can exchange. */
+/*
+ * An entry that @p can claim: one that nobody has, or one that a loose count has and can exchange, by
+ * the same rule. So the claims are at any time as many as can be: a maximum matching, and this is a step
+ * along an augmenting path. A path leads from one loose count to another, and ends soon: those that hold
+ * one entry lie above each other.
+ */
+static struct entry *find_entry(struct reconcile *r, const struct place *p,
+				const struct event *counted)
+{
+	struct entry *s, *other;
+
+	DL_FOREACH (r->entries, s)
+		if (!s->taker && entry_fits(p, s))
+			return s;
+	DL_FOREACH (r->entries, s) {
+		const struct place holder = { s->kind, s->hierarchy, 0, s->taker, true };
+
+		if (!s->taker || s->visit == r->visit || !entry_fits(p, s))
+			continue;
+		s->visit = r->visit;
+		other = find_entry(r, &holder, counted);
+		if (!other)
+			continue;
+		other->taker = s->taker;
+		s->taker = NULL;
+		claimed(r, other, counted);
+		return s;
+	}
+	return NULL;
+}
+
+/* @counted claims what it can. */
 static void claim_all(struct reconcile *r, struct event *counted, bool loose)
 {
 	const struct place p = place_of(counted, loose);
-	struct entry *s, *tmp;
 
-	DL_FOREACH_SAFE (r->entries, s, tmp) {
-		if (counted->count_max == 0)
+	while (counted->count_max > 0) {
+		struct entry *s;
+
+		r->visit++;
+		s = find_entry(r, &p, counted);
+		if (!s)
 			return;
-		if (!s->taker && entry_fits(&p, s))
-			claim(r, counted, loose, s);
-	}
-	if (loose)
-		return;
-	DL_FOREACH_SAFE (r->entries, s, tmp) {
-		if (counted->count_max == 0)
-			return;
-		if (!s->taker || !entry_fits(&p, s) || !exchange(r, s))
-			continue;
 		lessen(counted);
-		entry_drop(r, s);
+		claimed(r, s, counted);
+		if (loose)
+			s->taker = strdup(counted->cgroup);
+		if (!s->taker)
+			entry_drop(r, s);
 	}
 }
 
@@ -324,8 +332,11 @@ static void claim_related(struct reconcile *r, struct event *counted)
 			return;
 		if (s->kind == EVENT_OOM && s->hierarchy == HIERARCHY_V1 && !s->taker && s->path &&
 		    (path_is_below(s->path, counted->cgroup) ||
-		     path_is_below(counted->cgroup, s->path)))
-			claim(r, counted, false, s);
+		     path_is_below(counted->cgroup, s->path))) {
+			lessen(counted);
+			claimed(r, s, counted);
+			entry_drop(r, s);
+		}
 	}
 }
 
@@ -404,41 +415,72 @@ void reconcile_counted(struct reconcile *r, struct event *e)
 		tell_unnamed(r, e, loose);
 }
 
-/* Returns whether the kill or oom of @s was told without its name. */
-static bool is_late(struct reconcile *r, const struct sighted *s)
+/* A count without a name: one that still waits for it, or one that was told. */
+struct unit {
+	struct pending *pending;
+	struct debt *debt;
+	char *taker; /* whose loose claim the sighting enters, on the heap; NULL: an exact one */
+};
+
+static bool debt_fits(const struct debt *d, const struct sighted *s, bool loose)
 {
-	struct debt *d;
+	const struct place p = { d->kind, d->hierarchy, d->id, d->path, d->loose };
 
-	DL_FOREACH (r->debts, d) {
-		const struct place p = { d->kind, d->hierarchy, d->id, d->path, d->loose };
+	return d->loose == loose && s->when_ns <= d->told_ns && fits(&p, s);
+}
 
-		if (s->when_ns > d->told_ns || !fits(&p, s))
-			continue;
-		if (--d->count == 0)
-			debt_drop(r, d);
-		if (s->kind == EVENT_KILL) {
-			r->figures.late++;
-			r->figures.unnamed -= r->figures.unnamed > 0;
+/* Exact counts first: what they want fits nobody else. */
+static bool find_direct(struct reconcile *r, const struct sighted *s, struct unit *ret)
+{
+	for (int loose = 0; loose < 2; loose++) {
+		struct pending *p;
+		struct debt *d;
+
+		DL_FOREACH (r->debts, d)
+			if (debt_fits(d, s, loose == 1)) {
+				*ret = (struct unit){ .debt = d,
+						      .taker = loose ? strdup(d->path) : NULL };
+				return true;
+			}
+		DL_FOREACH (r->pending, p) {
+			const struct place at = place_of(p->event, p->loose);
+
+			if (p->loose != (loose == 1) || !fits(&at, s))
+				continue;
+			*ret = (struct unit){ .pending = p,
+					      .taker = loose ? strdup(at.path) : NULL };
+			return true;
 		}
-		return true;
 	}
 	return false;
 }
 
-/* Exact counts first: what they want fits nobody else. */
-static struct pending *find_pending(struct reconcile *r, const struct sighted *s)
+/* The same from the other side: a loose count may give up what it has claimed for @s. */
+static bool find_unit(struct reconcile *r, const struct sighted *s, struct unit *ret)
 {
-	for (int loose = 0; loose < 2; loose++) {
-		struct pending *p;
+	struct entry *other;
 
-		DL_FOREACH (r->pending, p) {
-			const struct place at = place_of(p->event, p->loose);
+	if (find_direct(r, s, ret))
+		return true;
+	DL_FOREACH (r->entries, other) {
+		const struct place holder = { other->kind, other->hierarchy, 0, other->taker,
+					      true };
+		const struct sighted seen = sighted_of(other);
+		char *taker;
 
-			if (p->loose == (loose == 1) && fits(&at, s))
-				return p;
-		}
+		if (!other->taker || other->visit == r->visit || !fits(&holder, s))
+			continue;
+		other->visit = r->visit;
+		if (!find_unit(r, &seen, ret))
+			continue;
+		taker = other->taker;
+		other->taker = ret->taker;
+		ret->taker = taker;
+		if (!other->taker)
+			entry_drop(r, other);
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 static struct entry *entry_new(const struct sighted *s)
@@ -461,42 +503,89 @@ static struct entry *entry_new(const struct sighted *s)
 	return n;
 }
 
+/* Makes room: what has been claimed can be forgotten. */
+static bool have_room(struct reconcile *r)
+{
+	struct entry *s;
+
+	if (r->entries_n < RECONCILE_SIGHTED_MAX)
+		return true;
+	DL_FOREACH (r->entries, s)
+		if (s->taker) {
+			entry_drop(r, s);
+			return true;
+		}
+	return false;
+}
+
+static struct entry *entry_add(struct reconcile *r, const struct sighted *s)
+{
+	struct entry *n = have_room(r) ? entry_new(s) : NULL;
+
+	if (n) {
+		DL_APPEND(r->entries, n);
+		r->entries_n++;
+	}
+	return n;
+}
+
 static void keep(struct reconcile *r, const struct sighted *s, struct event *e)
 {
-	struct entry *n = r->entries_n < RECONCILE_SIGHTED_MAX ? entry_new(s) : NULL;
+	struct entry *n = entry_add(r, s);
 
 	if (!n) { /* the counters will tell it, without a name */
 		r->figures.dropped++;
 		r->missed = true;
 		event_free(e);
-		return;
-	}
-	if (s->how == SIGHTED_SURE)
+	} else if (s->how == SIGHTED_SURE) {
 		tell_named(r, e);
-	else
+	} else {
 		n->event = e;
-	DL_APPEND(r->entries, n);
-	r->entries_n++;
+	}
 }
 
-void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e)
+static void name_pending(struct reconcile *r, struct pending *p, struct event *e)
 {
-	struct pending *p;
-
-	if (is_late(r, s)) {
-		event_free(e);
-		return;
-	}
-	p = find_pending(r, s);
-	if (!p) {
-		keep(r, s, e);
-		return;
-	}
 	lessen(p->event);
 	add_evidence(e, p->event);
 	tell_named(r, e);
 	if (p->event->count_max == 0)
 		pending_drop(r, p);
+}
+
+/* It was told without a name. */
+static void name_late(struct reconcile *r, struct debt *d, struct event *e)
+{
+	if (e->kind == EVENT_KILL) {
+		r->figures.late++;
+		r->figures.unnamed -= r->figures.unnamed > 0;
+	}
+	if (--d->count == 0)
+		debt_drop(r, d);
+	event_free(e);
+}
+
+void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e)
+{
+	struct entry *n;
+	struct unit u;
+
+	r->visit++;
+	if (!find_unit(r, s, &u)) {
+		keep(r, s, e);
+		return;
+	}
+	if (u.taker) {
+		n = entry_add(r, s); /* without memory it cannot be exchanged */
+		if (n)
+			n->taker = u.taker;
+		else
+			free(u.taker);
+	}
+	if (u.debt)
+		name_late(r, u.debt, e);
+	else
+		name_pending(r, u.pending, e);
 }
 
 /* What has waited for its name, or for its count, until @due_ns is told without. */
