@@ -19,6 +19,7 @@
 #include "cli/cmd.h"
 #include "core/engine.h"
 #include "lib/monitor.h"
+#include "test/cli/fake_event.h"
 #include "test/cli/fake_script.h"
 
 struct fake_watch {
@@ -33,6 +34,7 @@ struct monitor {
 	const struct fake_script *script;
 	struct step *step; /* the next one */
 	uint64_t copies;   /* of the step's event, taken already */
+	uint64_t details;  /* handed out */
 	uint64_t again;    /* calls of monitor_settle() to come */
 	int epoll_fd;
 	int steps_fd; /* readable while steps are to be taken */
@@ -147,14 +149,8 @@ size_t monitor_watches(const struct monitor *m)
 
 static void submit_copy(struct monitor *m, const struct event *from)
 {
-	struct event *e = event_new(from->kind);
-	char *cgroup = e ? strdup(from->cgroup) : NULL;
+	struct event *e = fake_event_copy(from);
 
-	if (!cgroup)
-		fake_die("out of memory");
-	*e = *from;
-	e->cgroup = cgroup;
-	e->limit_cgroup = from->limit_cgroup ? strdup(from->limit_cgroup) : NULL;
 	if (e->realtime_ns == 0)
 		e->realtime_ns = clock_realtime_ns();
 	if (e->boottime_ns == 0)
@@ -269,7 +265,14 @@ int monitor_dispatch(struct monitor *m)
 
 int monitor_next(struct monitor *m, struct event **ret)
 {
-	return engine_next(m->engine, ret);
+	int r = engine_next(m->engine, ret);
+
+	/* Details are made beside the engine, which numbers none of them. */
+	if (r == 1 && (*ret)->kind == EVENT_DETAILS)
+		m->details++;
+	if (r == 1)
+		(*ret)->seq = (*ret)->kind == EVENT_DETAILS ? 0 : (*ret)->seq - m->details;
+	return r;
 }
 
 int monitor_settle(struct monitor *m)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "test/cli/fake_event.h"
+
 #define STATUS_BAD_SCRIPT 99
 
 static unsigned long line_number;
@@ -34,7 +36,7 @@ static void *must(void *p)
 #define NEW(type) ((type *)must(calloc(1, sizeof(type))))
 
 /* Turns each `\xHH` into its byte; the result is on the heap. */
-static char *bytes(const char *text)
+char *fake_bytes(const char *text)
 {
 	char *s = must(strdup(text)), *to = s;
 
@@ -53,7 +55,7 @@ static char *bytes(const char *text)
 	return s;
 }
 
-static uint64_t number(const char *text)
+uint64_t fake_number(const char *text)
 {
 	char *end;
 	uint64_t n;
@@ -106,11 +108,6 @@ static int error(const char *name)
 	fake_die("unknown error: %s", name ? name : "(none)");
 }
 
-static enum hierarchy hierarchy(const char *text)
-{
-	return strcmp(text, "v1") == 0 ? HIERARCHY_V1 : HIERARCHY_V2;
-}
-
 static const char *word(char **rest)
 {
 	return strtok_r(NULL, " \t\n", rest);
@@ -140,77 +137,6 @@ static bool pair(char **rest, char **ret_key, const char **ret_value)
 	return true;
 }
 
-static enum event_kind kind(const char *name)
-{
-	enum event_kind k;
-
-	if (!event_kind_from_name(name, &k))
-		fake_die("unknown kind: %s", name);
-	return k;
-}
-
-static unsigned evidence(char *list)
-{
-	unsigned bits = 0;
-	char *rest;
-
-	for (char *w = strtok_r(list, ",", &rest); w; w = strtok_r(NULL, ",", &rest))
-		for (unsigned bit = 1; bit <= EVIDENCE_VMSTAT; bit <<= 1)
-			if (strcmp(evidence_name(bit), w) == 0)
-				bits |= bit;
-	return bits;
-}
-
-static void set_count(struct event *e, char *text)
-{
-	char *dots = strstr(text, "..");
-
-	if (dots)
-		*dots = '\0';
-	e->count_min = number(text);
-	e->count_max = dots ? number(dots + 2) : e->count_min;
-}
-
-static void set_limit(struct event *e, const char *key, const char *value)
-{
-	if (strcmp(key, "limit") == 0)
-		e->limit_cgroup = bytes(value);
-	else if (strcmp(key, "limit-id") == 0)
-		e->limit_id = number(value);
-	else if (strcmp(key, "limit-bytes") == 0)
-		e->limit_bytes = number(value);
-	else if (strcmp(key, "or-above") == 0)
-		e->limit_or_above = true;
-	else
-		fake_die("unknown key: %s", key);
-}
-
-static void set(struct event *e, const char *key, char *value)
-{
-	if (strcmp(key, "kind") == 0)
-		e->kind = kind(value);
-	else if (strcmp(key, "count") == 0)
-		set_count(e, value);
-	else if (strcmp(key, "cgroup") == 0)
-		e->cgroup = bytes(value);
-	else if (strcmp(key, "id") == 0)
-		e->cgroup_id = number(value);
-	else if (strcmp(key, "hierarchy") == 0)
-		e->hierarchy = hierarchy(value);
-	else if (strcmp(key, "removed") == 0)
-		e->removed = true;
-	else if (strcmp(key, "unplaced") == 0)
-		e->unplaced = true;
-	else if (strcmp(key, "evidence") == 0)
-		e->evidence = evidence(value);
-	else if (strcmp(key, "realtime") == 0)
-		e->realtime_ns = number(value);
-	else if (strcmp(key, "boottime") == 0)
-		e->boottime_ns = number(value);
-	else
-		set_limit(e, key, value);
-}
-
 static struct event *read_event(char **rest)
 {
 	struct event *e = must(event_new(EVENT_OOM));
@@ -219,12 +145,8 @@ static struct event *read_event(char **rest)
 
 	e->hierarchy = HIERARCHY_V2;
 	e->evidence = EVIDENCE_COUNTERS;
-	while (pair(rest, &key, &value)) {
-		char *copy = must(strdup(value));
-
-		set(e, key, copy);
-		free(copy);
-	}
+	while (pair(rest, &key, &value))
+		fake_event_set(e, key, value);
 	if (!e->cgroup)
 		e->cgroup = must(strdup("/"));
 	return e;
@@ -236,15 +158,15 @@ static void read_cgroup(struct fake_script *s, char **rest)
 	const char *value;
 	char *key;
 
-	c->path = bytes(must_word(rest));
+	c->path = fake_bytes(must_word(rest));
 	c->hierarchy = s->v2 ? HIERARCHY_V2 : HIERARCHY_V1;
 	while (pair(rest, &key, &value)) {
 		if (strcmp(key, "id") == 0)
-			c->id = number(value);
+			c->id = fake_number(value);
 		else if (strcmp(key, "hierarchy") == 0)
-			c->hierarchy = hierarchy(value);
+			c->hierarchy = fake_hierarchy(value);
 		else if (strcmp(key, "at") == 0)
-			c->nearest = bytes(value);
+			c->nearest = fake_bytes(value);
 		else
 			fake_die("unknown key: %s", key);
 	}
@@ -255,7 +177,7 @@ static void read_error(struct fake_script *s, char **rest, bool of_add)
 {
 	struct fake_error *e = NEW(struct fake_error);
 
-	e->name = bytes(must_word(rest));
+	e->name = fake_bytes(must_word(rest));
 	e->of_add = of_add;
 	e->error = error(word(rest));
 	LL_APPEND(s->errors, e);
@@ -274,21 +196,21 @@ static void read_host(struct fake_script *s, char **rest)
 
 static void read_balance(struct fake_script *s, char **rest)
 {
-	struct balance_line *line = &s->balance.kind[kind(must_word(rest))];
+	struct balance_line *line = &s->balance.kind[fake_kind(must_word(rest))];
 	const char *value;
 	char *key;
 
 	while (pair(rest, &key, &value)) {
 		if (strcmp(key, "counted") == 0)
-			line->counted = number(value);
+			line->counted = fake_number(value);
 		else if (strcmp(key, "reported") == 0)
-			line->reported = number(value);
+			line->reported = fake_number(value);
 		else if (strcmp(key, "recounts") == 0)
-			line->recounts = number(value);
+			line->recounts = fake_number(value);
 		else if (strcmp(key, "unproven") == 0)
-			line->unproven = number(value);
+			line->unproven = fake_number(value);
 		else if (strcmp(key, "reasons") == 0)
-			line->reasons = (unsigned)number(value);
+			line->reasons = (unsigned)fake_number(value);
 		else
 			fake_die("unknown key: %s", key);
 	}
@@ -307,15 +229,15 @@ static bool read_host_line(struct fake_script *s, const char *first, char **rest
 	else if (strcmp(first, "new") == 0)
 		s->new_error = error(word(rest));
 	else if (strcmp(first, "queue") == 0)
-		s->queue = number(must_word(rest));
+		s->queue = fake_number(must_word(rest));
 	else if (strcmp(first, "notice") == 0)
 		s->notice = must(strndup(*rest, strcspn(*rest, "\n")));
 	else if (strcmp(first, "balance") == 0)
 		read_balance(s, rest);
 	else if (strcmp(first, "reasons") == 0)
-		s->balance.reasons = (unsigned)number(must_word(rest));
+		s->balance.reasons = (unsigned)fake_number(must_word(rest));
 	else if (strcmp(first, "late") == 0)
-		s->balance.late = number(must_word(rest));
+		s->balance.late = fake_number(must_word(rest));
 	else
 		return false;
 	return true;
@@ -346,10 +268,10 @@ static void read_step(struct fake_script *s, const char *first, char **rest)
 	} else if (strcmp(first, "repeat") == 0) {
 		step->type = STEP_EVENT;
 		step->event = last_event(s);
-		step->n = number(must_word(rest));
+		step->n = fake_number(must_word(rest));
 	} else if (strcmp(first, "gone") == 0) {
 		step->type = STEP_GONE;
-		step->text = bytes(must_word(rest));
+		step->text = fake_bytes(must_word(rest));
 	} else if (strcmp(first, "note") == 0) {
 		step->type = STEP_NOTE;
 		step->text = must(strndup(*rest, strcspn(*rest, "\n")));
@@ -357,10 +279,10 @@ static void read_step(struct fake_script *s, const char *first, char **rest)
 		step->type = STEP_NEXT;
 	} else if (strcmp(first, "wait") == 0) {
 		step->type = STEP_WAIT;
-		step->text = bytes(must_word(rest));
+		step->text = fake_bytes(must_word(rest));
 	} else if (strcmp(first, "signal") == 0) {
 		step->type = STEP_SIGNAL;
-		step->text = bytes(must_word(rest));
+		step->text = fake_bytes(must_word(rest));
 	} else if (strcmp(first, "fail") == 0) {
 		step->type = STEP_FAIL;
 		step->error = error(word(rest));
@@ -368,7 +290,7 @@ static void read_step(struct fake_script *s, const char *first, char **rest)
 		step->type = STEP_SETTLE;
 	} else if (strcmp(first, "again") == 0) {
 		step->type = STEP_AGAIN;
-		step->n = number(must_word(rest));
+		step->n = fake_number(must_word(rest));
 	} else if (strcmp(first, "stuck") == 0) {
 		step->type = STEP_STUCK;
 	} else {

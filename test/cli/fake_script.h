@@ -20,8 +20,16 @@
  * then what happens, in that order, as much with each monitor_dispatch() as stands before a `next`:
  *
  *   event kind=K [count=N|MIN..MAX] [cgroup=PATH] [id=N] [hierarchy=v1|v2] [removed] [unplaced]
- *         [limit=PATH] [limit-id=N] [limit-bytes=N] [or-above] [evidence=A,B] [realtime=NS]
- *         [boottime=NS]
+ *         [limit=PATH] [limit-id=N] [limit-bytes=N] [or-above] [outside] [evidence=A,B]
+ *         [realtime=NS] [boottime=NS] [usage=N] [swap=N] [swap-usage=N] [incident=N]
+ *         [constraint=none|cpuset|mempolicy|memcg] [order=N] [total=N] [shared-with=PID]
+ *         [trigger.F]… [victim.F]… [details.G]…
+ *            F: pid=N, tid=N, ns-pid=N, uid=N, comm=NAME, start=NS, cgroup=PATH, cgroup-id=N,
+ *            own-cgroup=PATH, own-cgroup-id=N, total-vm=N, anon=N, file=N, shmem=N, tables=N,
+ *            exact, adj=N, cmdline=NAME
+ *            G: pid=N, cmdline=NAME, exe=NAME, limit=N, usage=N, peak=N, anon=N, file=N, kernel=N,
+ *            slab=N, sock=N, shmem=N, process=PID,COMM,RSS (for each), looked=N, more, timed-out
+ *                                 details have no number of their own, as those of the program
  *   repeat N                      the event before it, N times more
  *   gone PATH                     the watch of PATH ends
  *   note TEXT…                    monitor_notice() says so from then on
@@ -93,6 +101,10 @@ struct fake_script {
 	struct step *steps;
 };
 
+/* A number, or "unknown". */
+uint64_t fake_number(const char *text);
+/* @text with its `\xHH` as bytes, on the heap. */
+char *fake_bytes(const char *text);
 /* Read once. A script that cannot be read ends the program with status 99. */
 struct fake_script *fake_script(void);
 __attribute__((noreturn, format(printf, 1, 2))) void fake_die(const char *format, ...);
