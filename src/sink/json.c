@@ -9,41 +9,14 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/escape.h"
 #include "base/fd.h"
+#include "sink/json_value.h"
 #include "sink/line_sink.h"
-
-/* json_object_set_new() takes the value over, also when it fails, and fails for a NULL value. */
-static int put(json_t *object, const char *key, json_t *value)
-{
-	return json_object_set_new(object, key, value) == 0 ? 0 : -ENOMEM;
-}
-
-/* A JSON integer is signed here: a number of 2^63 and more is none, rather than a wrong one. */
-static json_t *number(uint64_t n)
-{
-	return n <= INT64_MAX ? json_integer((json_int_t)n) : json_null();
-}
 
 /* How often: at its end it stays a number, and says "at least". */
 static json_t *count(uint64_t n)
 {
 	return json_integer(n <= INT64_MAX ? (json_int_t)n : (json_int_t)INT64_MAX);
-}
-
-static json_t *number_unless(uint64_t n, uint64_t none)
-{
-	return n == none ? json_null() : number(n);
-}
-
-static json_t *name(const char *raw)
-{
-	_cleanup_free_ char *text = NULL;
-
-	if (!raw)
-		return json_null();
-	text = escape_name(raw, 0);
-	return text ? json_string(text) : NULL;
 }
 
 static json_t *rfc3339(uint64_t realtime_ns)
@@ -58,11 +31,22 @@ static json_t *rfc3339(uint64_t realtime_ns)
 	return json_sprintf("%s.%06" PRIu64 "Z", date, realtime_ns % NSEC_PER_SEC / NSEC_PER_USEC);
 }
 
-static json_t *hierarchy(enum hierarchy h)
+/* A word, or null. */
+static json_t *word(const char *text)
 {
-	const char *text = hierarchy_name(h);
-
 	return text ? json_string(text) : json_null();
+}
+
+static json_t *bytes(uint64_t n)
+{
+	return json_number_unless(n, BYTES_NONE);
+}
+
+/* Also without a name: one that was too long, or could be read in two ways. */
+static bool has_limit(const struct event *e)
+{
+	return e->limit_cgroup || e->limit_outside || e->limit_id != 0 ||
+	       e->limit_bytes != BYTES_NONE;
 }
 
 static json_t *limit(const struct event *e)
@@ -70,18 +54,25 @@ static json_t *limit(const struct event *e)
 	json_t *object;
 	int r = 0;
 
-	if (!e->limit_cgroup)
+	if (!has_limit(e))
 		return json_null();
 	object = json_object();
-	r |= put(object, "cgroup", name(e->limit_cgroup));
-	r |= put(object, "cgroup_id", number_unless(e->limit_id, 0));
-	r |= put(object, "bytes", number_unless(e->limit_bytes, BYTES_NONE));
+	r |= json_put(object, "cgroup", json_name(e->limit_cgroup));
+	r |= json_put(object, "cgroup_id", json_number_unless(e->limit_id, 0));
+	r |= json_put(object, "bytes", bytes(e->limit_bytes));
+	r |= json_put(object, "usage_bytes", bytes(e->usage_bytes));
+	r |= json_put(object, "swap_bytes", bytes(e->swap_limit_bytes));
+	r |= json_put(object, "swap_usage_bytes", bytes(e->swap_usage_bytes));
 	if (e->limit_or_above)
-		r |= put(object, "or_above", json_true());
-	if (r == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+		r |= json_put(object, "or_above", json_true());
+	if (e->limit_outside)
+		r |= json_put(object, "outside", json_true());
+	return json_object_if(object, r);
+}
+
+static json_t *order(int n)
+{
+	return n == OOM_ORDER_NONE ? json_null() : json_integer(n);
 }
 
 static json_t *evidence(unsigned bits)
@@ -113,25 +104,45 @@ int json_line(const struct json_t *object, char **ret)
 	return 0;
 }
 
+/* Of whom it was: what an oom seen in the kernel has. */
+static int put_incident(json_t *object, const struct event *e)
+{
+	int r = 0;
+
+	r |= json_put(object, "incident", json_number_unless(e->incident, 0));
+	r |= json_put(object, "constraint", word(oom_constraint_name(e->constraint)));
+	r |= json_put(object, "order", order(e->order));
+	r |= json_put(object, "total_bytes", bytes(e->total_bytes));
+	r |= json_put(object, "trigger", json_trigger(e->trigger));
+	r |= json_put(object, "victim", json_victim(e->victim));
+	if (e->kind == EVENT_COLLATERAL)
+		r |= json_put(object, "shared_with", json_number_unless(e->shared_with, 0));
+	if (e->kind == EVENT_DETAILS)
+		r |= json_put(object, "details", json_details(e->details));
+	return r;
+}
+
 int json_encode_event(const struct event *e, char **ret)
 {
 	json_t *object = json_object();
 	int r = 0;
 
-	r |= put(object, "seq", count(e->seq));
-	r |= put(object, "time", rfc3339(e->realtime_ns));
-	r |= put(object, "boottime_ns", number(e->boottime_ns));
-	r |= put(object, "kind", json_string(event_kind_name(e->kind)));
-	r |= put(object, "count", count(e->count_min));
+	r |= json_put(object, "seq", e->seq == 0 ? json_null() : count(e->seq));
+	r |= json_put(object, "time", rfc3339(e->realtime_ns));
+	r |= json_put(object, "boottime_ns", json_number(e->boottime_ns));
+	r |= json_put(object, "kind", json_string(event_kind_name(e->kind)));
+	r |= json_put(object, "count", count(e->count_min));
 	if (e->count_max != e->count_min)
-		r |= put(object, "count_max", count(e->count_max));
-	r |= put(object, "cgroup", name(e->cgroup));
-	r |= put(object, "cgroup_id", number_unless(e->cgroup_id, 0));
-	r |= put(object, "hierarchy", hierarchy(e->hierarchy));
-	r |= put(object, "removed", json_boolean(e->removed));
-	r |= put(object, "unplaced", json_boolean(e->unplaced));
-	r |= put(object, "limit", limit(e));
-	r |= put(object, "evidence", evidence(e->evidence));
+		r |= json_put(object, "count_max", count(e->count_max));
+	r |= json_put(object, "cgroup", json_name(e->cgroup));
+	r |= json_put(object, "cgroup_id", json_number_unless(e->cgroup_id, 0));
+	r |= json_put(object, "hierarchy", word(hierarchy_name(e->hierarchy)));
+	r |= json_put(object, "removed", json_boolean(e->removed));
+	r |= json_put(object, "unplaced", json_boolean(e->unplaced));
+	r |= json_put(object, "limit", limit(e));
+	r |= put_incident(object, e);
+	r |= json_put(object, "identity", json_identity(e->cgroup));
+	r |= json_put(object, "evidence", evidence(e->evidence));
 	if (r == 0)
 		r = json_line(object, ret);
 	json_decref(object);

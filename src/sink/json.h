@@ -3,7 +3,7 @@
 /*
  * Events as JSON, one object a line: the format of oomnotify-events(5)
  *
- * The names of the keys are a promise; every key is in every line, but for count_max and or_above.
+ * The names of the keys are a promise; man/oomnotify-events.5.scd says which are not in every line.
  */
 #include "sink/sink.h"
 
