@@ -6,62 +6,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
-#include <wchar.h>
 
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/fd.h"
 #include "sink/line_sink.h"
+#include "sink/text_layout.h"
+#include "sink/text_words.h"
 
-#define KIND_WIDTH 10 /* "group_kill" */
+#define TIME_WIDTH 21 /* "Jul 04 12:34:56.000" and two blanks */
+#define KIND_WIDTH 12 /* "group_kill" and two blanks */
+#define NAME_COLUMN (TIME_WIDTH + KIND_WIDTH)
 #define NAME_WIDTH_MIN 24
 #define NAME_WIDTH_MAX 40 /* a longer name pushes the rest of its own line aside only */
+#define COLUMNS_USUAL 80
 
 struct text_sink {
 	struct line_sink line;
 	struct text_style style;
-	size_t name_width;
+	struct text_state state;
 };
-
-/* How a kind is shown: SGR parameters of its colour, and what one and several of it are called. */
-static const struct {
-	const char *sgr;
-	const char *one;
-	const char *many;
-} kinds[EVENT_KIND_MAX] = {
-	[EVENT_OOM] = { "33", "oom", "ooms" },
-	[EVENT_KILL] = { "1;31", "kill", "kills" },
-	[EVENT_GROUP_KILL] = { "1;35", "group kill", "group kills" },
-	[EVENT_COLLATERAL] = { "31", "process died along", "processes died along" },
-	[EVENT_DETAILS] = { "2", "set of details", "sets of details" },
-	[EVENT_PAUSED] = { "36", "pause, tasks wait (oom_kill_disable)",
-			   "pauses, tasks wait (oom_kill_disable)" },
-	[EVENT_GONE] = { "2", "cgroup was removed", "cgroups were removed" },
-	[EVENT_LOST] = { "7", "event dropped, not taken in time",
-			 "events dropped, not taken in time" },
-};
-
-/* Columns that @text takes on the terminal, as its locale sees them. */
-static size_t text_width(const char *text)
-{
-	mbstate_t state = { 0 };
-	size_t width = 0, left = strlen(text);
-
-	while (left > 0) {
-		wchar_t c;
-		size_t n = mbrtowc(&c, text, left, &state);
-		int columns;
-
-		if (n == 0 || n > left) /* not of this locale: a byte is a column */
-			return width + left;
-		columns = wcwidth(c);
-		width += columns > 0 ? (size_t)columns : 0;
-		text += n;
-		left -= n;
-	}
-	return width;
-}
 
 static void put_time(FILE *f, const struct text_style *style, uint64_t realtime_ns)
 {
@@ -86,19 +52,28 @@ static void put_kind(FILE *f, const struct text_style *style, enum event_kind ki
 	const char *word = event_kind_name(kind);
 
 	if (style->colour)
-		fprintf(f, "\033[%sm%s\033[0m", kinds[kind].sgr, word);
+		fprintf(f, "\033[%sm%s\033[0m", words_colour(kind), word);
 	else
 		fputs(word, f);
 	if (style->aligned)
-		fprintf(f, "%*s", KIND_WIDTH - (int)strlen(word) + 2, "");
+		fprintf(f, "%*s", KIND_WIDTH - (int)strlen(word), "");
 	else
 		fputc('\t', f);
 }
 
-static int put_name(FILE *f, const struct text_style *style, const char *raw, size_t *width)
+/* How wide the column of cgroups may get: a third of a terminal leaves room for the words. */
+static size_t name_width_max(size_t columns)
 {
-	_cleanup_free_ char *text = escape_name(raw ? raw : "-", style->ascii ? ESCAPE_ASCII : 0);
-	size_t columns;
+	return columns == 0 || columns / 3 > NAME_WIDTH_MAX ? NAME_WIDTH_MAX : columns / 3;
+}
+
+/* Writes the cgroup and tells in @l where the words stand behind it. */
+static int put_name(FILE *f, const struct text_style *style, const struct event *e,
+		    struct text_state *state, struct text_layout *l)
+{
+	_cleanup_free_ char *text =
+		escape_name(e->cgroup ? e->cgroup : "-", style->ascii ? ESCAPE_ASCII : 0);
+	size_t width;
 
 	if (!text)
 		return -ENOMEM;
@@ -107,92 +82,86 @@ static int put_name(FILE *f, const struct text_style *style, const char *raw, si
 		fputc('\t', f);
 		return 0;
 	}
-	columns = text_width(text);
-	if (*width < NAME_WIDTH_MIN)
-		*width = NAME_WIDTH_MIN;
-	if (columns > *width && columns <= NAME_WIDTH_MAX)
-		*width = columns;
-	fprintf(f, "%*s", columns < *width ? (int)(*width - columns) + 2 : 2, "");
+	width = text_width(text);
+	if (state->name_width < NAME_WIDTH_MIN)
+		state->name_width = NAME_WIDTH_MIN;
+	if (width > state->name_width && width <= name_width_max(state->columns))
+		state->name_width = width;
+	l->at = NAME_COLUMN + width;
+	l->start = NAME_COLUMN + (width > state->name_width ? width : state->name_width) + 2;
+	l->indent = NAME_COLUMN;
+	l->columns = state->columns;
 	return 0;
 }
 
-static void put_count(FILE *f, const struct event *e)
+/* What is said of @e, where what the lines above it say of the same incident is @state. */
+static int make_words(const struct text_style *style, const struct event *e,
+		      const struct text_state *state, char **ret)
 {
-	const char *word = e->count_max == 1 ? kinds[e->kind].one : kinds[e->kind].many;
-
-	if (e->kind == EVENT_GONE && e->count_max == 1)
-		fputs(word, f);
-	else if (e->count_min == e->count_max)
-		fprintf(f, "%" PRIu64 " %s", e->count_max, word);
-	else
-		fprintf(f, "%" PRIu64 " %s %" PRIu64 " %s", e->count_min,
-			e->count_max - e->count_min == 1 ? "or" : "to", e->count_max, word);
-}
-
-static void put_size(FILE *f, uint64_t bytes)
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	unsigned unit = 0;
-	uint64_t tenths;
-
-	while (unit < 6 && bytes >> (10 * (unit + 1)) != 0)
-		unit++;
-	if (unit == 0) {
-		fprintf(f, "%" PRIu64 " %s", bytes, units[0]);
-		return;
-	}
-	/* The part below the unit, in tenths rounded down: 1023.9 MiB never becomes 1024.0. */
-	tenths = ((bytes >> (10 * (unit - 1))) & 1023) * 10 / 1024;
-	fprintf(f, "%" PRIu64, bytes >> (10 * unit));
-	if (tenths > 0)
-		fprintf(f, ".%" PRIu64, tenths);
-	fprintf(f, " %s", units[unit]);
-}
-
-static int put_limit(FILE *f, const struct text_style *style, const struct event *e)
-{
-	bool own = e->cgroup && e->limit_cgroup && strcmp(e->cgroup, e->limit_cgroup) == 0;
 	_cleanup_free_ char *text = NULL;
+	struct words w = { .escape = style->ascii ? ESCAPE_ASCII : 0, .terse = style->aligned };
+	size_t n;
 
-	if (!e->limit_cgroup || (own && e->limit_bytes == BYTES_NONE && !e->limit_or_above))
-		return 0;
-	fputs(", limit", f);
-	if (e->limit_bytes != BYTES_NONE) {
-		fputc(' ', f);
-		put_size(f, e->limit_bytes);
+	w.goes_on = style->aligned && e->incident != 0 && e->incident == state->incident;
+	if (w.goes_on) {
+		w.told = state->told;
+		w.command_of = state->command_of;
 	}
-	if (!own) {
-		text = escape_name(e->limit_cgroup, style->ascii ? ESCAPE_ASCII : 0);
-		if (!text)
-			return -ENOMEM;
-		fprintf(f, " of %s", text);
-	}
-	if (e->limit_or_above)
-		fputs(own ? " here or above" : " or above", f);
+	w.f = open_memstream(&text, &n);
+	if (!w.f)
+		return -ENOMEM;
+	words_of_event(&w, e);
+	if (ferror(w.f) != 0)
+		w.failed = true;
+	if (fclose(w.f) != 0 || w.failed)
+		return -ENOMEM;
+	*ret = ptr_steal(&text);
 	return 0;
 }
 
 static int put_event(FILE *f, const struct text_style *style, const struct event *e,
-		     size_t *name_width)
+		     struct text_state *state)
 {
+	struct text_layout l = { .aligned = style->aligned, .ascii = style->ascii };
+	_cleanup_free_ char *words = NULL;
 	int r;
 
-	put_time(f, style, e->realtime_ns);
-	put_kind(f, style, e->kind);
-	r = put_name(f, style, e->cgroup, name_width);
+	r = make_words(style, e, state, &words);
 	if (r < 0)
 		return r;
-	put_count(f, e);
-	if (e->removed)
-		fputs(", here or in a removed cgroup below", f);
-	else if (e->unplaced)
-		fputs(", here or below, not known where", f);
-	return put_limit(f, style, e);
+	if (style->aligned && state->begun && e->incident != state->incident)
+		fputc('\n', f);
+	put_time(f, style, e->realtime_ns);
+	put_kind(f, style, e->kind);
+	r = put_name(f, style, e, state, &l);
+	if (r < 0)
+		return r;
+	text_lay_out(f, words, &l);
+	return 0;
 }
 
-int text_encode_event(const struct text_style *style, const struct event *e, size_t *name_width,
-		      char **ret)
+/* Keeps in mind what the line of @e has told. */
+static void note_told(struct text_state *state, const struct event *e)
 {
+	if (!state->begun || e->incident != state->incident) {
+		state->told = 0;
+		state->command_of = 0;
+	}
+	state->begun = true;
+	state->incident = e->incident;
+	if (e->limit_cgroup || e->limit_outside || e->limit_bytes != BYTES_NONE ||
+	    (e->constraint != OOM_CONSTRAINT_UNKNOWN && e->constraint != OOM_CONSTRAINT_MEMCG))
+		state->told |= TOLD_LIMIT;
+	if (e->trigger)
+		state->told |= TOLD_TRIGGER;
+	if (e->victim && e->victim->cmdline)
+		state->command_of = e->victim->id.pid;
+}
+
+int text_encode_event(const struct text_style *style, const struct event *e,
+		      struct text_state *state, char **ret)
+{
+	struct text_state next = *state;
 	_cleanup_free_ char *text = NULL;
 	size_t n;
 	FILE *f = open_memstream(&text, &n);
@@ -200,20 +169,32 @@ int text_encode_event(const struct text_style *style, const struct event *e, siz
 
 	if (!f)
 		return -ENOMEM;
-	r = put_event(f, style, e, name_width);
+	r = put_event(f, style, e, &next);
 	if (ferror(f) != 0)
 		r = -ENOMEM;
 	if (fclose(f) != 0 || r < 0)
 		return -ENOMEM;
+	note_told(&next, e);
+	*state = next;
 	*ret = ptr_steal(&text);
 	return 0;
+}
+
+/* As wide as the terminal is now: its window may change. */
+static size_t terminal_columns(int fd)
+{
+	struct winsize size;
+
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_USUAL;
 }
 
 static int encode(struct line_sink *s, const struct event *e, char **ret)
 {
 	struct text_sink *t = (struct text_sink *)s; /* its head */
 
-	return text_encode_event(&t->style, e, &t->name_width, ret);
+	if (t->style.aligned)
+		t->state.columns = terminal_columns(s->output.fd);
+	return text_encode_event(&t->style, e, &t->state, ret);
 }
 
 static const struct sink_ops text_ops = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pty [-c TEXT]... COMMAND [ARG]...: runs a command on a terminal of 100 columns, prints what that
- * gets, and ends with its status. With -c, Ctrl-C is typed once each TEXT has appeared, with the end
+ * pty [-w COLUMNS] [-c TEXT]... COMMAND [ARG]...: runs a command on a terminal of 100 columns, or that
+ * many, prints what that gets, and ends with its status. With -c, Ctrl-C is typed once each TEXT has appeared, with the end
  * of its line: the terminal throws away what it has not passed on by then.
  */
 #include <assert.h>
@@ -61,14 +61,18 @@ static size_t read_screen(int terminal, const char *const *awaited, size_t await
 
 int main(int argc, char **argv)
 {
-	const struct winsize size = { .ws_row = 30, .ws_col = 100 };
+	struct winsize size = { .ws_row = 30, .ws_col = 100 };
 	const char *awaited[AWAITED_MAX];
 	size_t awaited_n = 0;
 	int terminal, status, c;
 	size_t n;
 	pid_t pid;
 
-	while ((c = getopt(argc, argv, "+c:")) != -1) {
+	while ((c = getopt(argc, argv, "+c:w:")) != -1) {
+		if (c == 'w') {
+			size.ws_col = (unsigned short)atoi(optarg);
+			continue;
+		}
 		assert(c == 'c' && awaited_n < AWAITED_MAX);
 		awaited[awaited_n++] = optarg;
 	}

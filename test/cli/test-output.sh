@@ -255,6 +255,30 @@ LC_ALL=C timeout -k 5 "$LIMIT" "$PTY" "$OOMNOTIFY" watch "/$csi" >out </dev/null
 ok 'standard error on a terminal without UTF-8 gets ASCII' has out "no such cgroup: '/\\xdb\\x9b'"
 LC_ALL=C run watch "/$csi"
 ok 'standard error that is no terminal gets what it is' has err "no such cgroup: '/$csi'"
+script <<'S'
+cgroup /a id=7
+event kind=oom cgroup=/a incident=1 limit=/a limit-bytes=4096 trigger.pid=2 trigger.comm=\x1b]0;x\x07 trigger.cgroup=/a/\x1bc
+event kind=kill cgroup=/a/b incident=1 victim.pid=3 victim.comm=\x1b[2J\x0a victim.uid=1 victim.anon=4096 victim.cmdline=\x1b[31ma\x0a\x9b\xc2\x9b
+event kind=kill cgroup=/a/trigger
+wait go
+S
+on_terminal
+ok 'an incident on a terminal: colours of its kinds' has out "${esc}[33moom${esc}[0m"
+ok 'an incident on a terminal: no other escapes' \
+	[ "$(tr -cd '\033' <out | wc -c)" -eq 6 ]
+ok 'an incident on a terminal: who was killed' has out '3 (\x1b[2J\x0a), uid 1'
+ok 'an incident on a terminal: no other control characters' \
+	[ "$(tr -d '\033\r\n' <out | LC_ALL=C tr -cd '\001-\037\177-\377' | wc -c)" -eq 0 ]
+ok 'an incident on a terminal: lines below have no time' grep -q '^ *anon about 4 KiB' out
+ok 'an incident on a terminal: a blank line behind it' [ "$(tr -d '\r' <out | grep -c '^$')" -eq 1 ]
+run watch --timeout=0 /a
+ok 'an incident that is no terminal: one line each' lines out 3
+script <<'S'
+cgroup /a id=7
+event kind=kill cgroup=/a/\x1b[31mred\x1b[0m
+event kind=oom cgroup=/a/tr\xc3\xa8s\xff
+wait go
+S
 run watch --timeout=0 /a
 ok 'no terminal: no colours' lacks out "$esc"
 ok 'no terminal: one tab between columns' [ "$(tr -cd '\t' <out | wc -c)" -eq 6 ]

@@ -43,12 +43,12 @@ static struct event *with_count(struct event *e, uint64_t min, uint64_t max)
 	return e;
 }
 
-static void expect_at(const struct text_style *style, size_t *width, struct event *e,
+static void expect_at(const struct text_style *style, struct text_state *state, struct event *e,
 		      const char *text)
 {
 	char *line = NULL;
 
-	assert_int_equal(text_encode_event(style, e, width, &line), 0);
+	assert_int_equal(text_encode_event(style, e, state, &line), 0);
 	assert_string_equal(line, text);
 	free(line);
 	event_free(e);
@@ -56,9 +56,9 @@ static void expect_at(const struct text_style *style, size_t *width, struct even
 
 static void expect(const struct text_style *style, struct event *e, const char *text)
 {
-	size_t width = 0;
+	struct text_state lines = { 0 };
 
-	expect_at(style, &width, e, text);
+	expect_at(style, &lines, e, text);
 }
 
 #define WHEN "2026-07-04T12:34:56.000789+0000\t"
@@ -142,22 +142,22 @@ static void sizes(void **state)
 
 static void terminal_is_aligned(void **state)
 {
-	size_t width = 0;
+	struct text_state lines = { 0 };
 
 	(void)state;
-	expect_at(&terminal, &width, make(EVENT_OOM, "/a"),
+	expect_at(&terminal, &lines, make(EVENT_OOM, "/a"),
 		  "Jul 04 12:34:56.000  oom         /a                        1 oom");
-	expect_at(&terminal, &width, make(EVENT_KILL, "/tr\303\250s/\346\227\245\346\234\254"),
+	expect_at(&terminal, &lines, make(EVENT_KILL, "/tr\303\250s/\346\227\245\346\234\254"),
 		  "Jul 04 12:34:56.000  kill        /tr\303\250s/\346\227\245\346\234\254"
 		  "                1 kill");
-	expect_at(&terminal, &width, make(EVENT_GROUP_KILL, "/123456789/123456789/123456789"),
+	expect_at(&terminal, &lines, make(EVENT_GROUP_KILL, "/123456789/123456789/123456789"),
 		  "Jul 04 12:34:56.000  group_kill  /123456789/123456789/123456789  1 group kill");
-	expect_at(&terminal, &width, make(EVENT_OOM, "/a"),
+	expect_at(&terminal, &lines, make(EVENT_OOM, "/a"),
 		  "Jul 04 12:34:56.000  oom         /a                              1 oom");
-	expect_at(&terminal, &width, make(EVENT_OOM, "/123456789/123456789/123456789/123456789/"),
+	expect_at(&terminal, &lines, make(EVENT_OOM, "/123456789/123456789/123456789/123456789/"),
 		  "Jul 04 12:34:56.000  oom         /123456789/123456789/123456789/123456789/"
 		  "  1 oom");
-	assert_int_equal(width, strlen("/123456789/123456789/123456789"));
+	assert_int_equal(lines.name_width, strlen("/123456789/123456789/123456789"));
 }
 
 static void colour_is_the_kind_s_only(void **state)
@@ -185,9 +185,9 @@ struct encoding {
 static int encode(void *ctx)
 {
 	struct encoding *c = ctx;
-	size_t width = 0;
+	struct text_state lines = { 0 };
 
-	return text_encode_event(&terminal, c->event, &width, &c->line);
+	return text_encode_event(&terminal, c->event, &lines, &c->line);
 }
 
 static void free_line(void *ctx)
