@@ -9,6 +9,8 @@
 
 #include "base/fd.h"
 #include "cli/cmd.h"
+#include "cli/details.h"
+#include "cli/errno_text.h"
 #include "cli/host_error.h"
 #include "cli/ledger_text.h"
 #include "cli/options.h"
@@ -54,6 +56,11 @@ static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
+
+static void details_closep(struct details **d)
+{
+	*d = details_close(*d);
+}
 
 static void monitor_freep(struct monitor **m)
 {
@@ -151,9 +158,25 @@ static int identify(const struct watch_options *o, struct monitor *m,
 	return 0;
 }
 
+/* Only what is named has details. Nothing depends on them: without, there are none. */
+static struct details *open_details(const struct watch_options *o, const struct monitor *m,
+				    const struct cgroup_host *host)
+{
+	struct details *d = NULL;
+	int r = 0;
+
+	if ((watched_kinds(o) & EVENT_MASK(EVENT_DETAILS)) &&
+	    strcmp(monitor_identified_by(m), "none") != 0)
+		r = details_open(&d, host);
+	if (r < 0 && !o->quiet)
+		say("note: no details of ooms can be read: %s", errno_text(-r));
+	return r < 0 ? NULL : d;
+}
+
 static int watch(const struct watch_options *o, const struct cgroup_host *host,
 		 struct watch_targets *targets)
 {
+	_cleanup_(details_closep) struct details *details = NULL;
 	_cleanup_(monitor_freep) struct monitor *m = NULL;
 	_cleanup_sink_ struct sink *sink = NULL;
 	_cleanup_free_ char *what = NULL;
@@ -176,6 +199,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	r = identify(o, m, host);
 	if (r != 0)
 		return r;
+	details = open_details(o, m, host);
 	r = watch_targets_add(targets, m, monitor_flags(o), watched_kinds(o));
 	if (r != 0)
 		return r;
@@ -185,6 +209,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	}
 	watch_targets_free(targets); /* the monitor keeps descriptors of its own */
 	args.monitor = m;
+	args.details = details;
 	args.sink = sink;
 	args.ready = what;
 	if (unseen)

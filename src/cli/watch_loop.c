@@ -17,6 +17,7 @@ struct watching {
 	const struct watch_loop_args *args;
 	struct loop loop;
 	sd_event_source *deadline;
+	sd_event_source *details;
 	char *notice; /* the last that was said */
 	uint64_t told;
 	uint64_t untold;   /* came when -n was reached already */
@@ -42,8 +43,17 @@ static bool count_reached(const struct watching *w)
 	return w->told >= w->args->count_max;
 }
 
+/* Best effort: an incident whose details cannot be asked for is told without. */
+static void ask(struct watching *w, const struct event *e)
+{
+	if (w->args->details && e->incident != 0 && !w->reader_left)
+		(void)details_ask(w->args->details, e, clock_boottime_ns());
+}
+
 static int tell(struct watching *w, const struct event *e)
 {
+	int r;
+
 	if (count_reached(w)) {
 		w->untold += e->kind == EVENT_LOST ? e->count_max : 1;
 		return 0;
@@ -51,28 +61,52 @@ static int tell(struct watching *w, const struct event *e)
 	/* What says that events were dropped is none of those that were asked for. */
 	if (e->kind != EVENT_LOST)
 		w->told++;
-	return w->reader_left ? 0 : w->args->sink->ops->submit(w->args->sink, e);
+	r = w->reader_left ? 0 : w->args->sink->ops->submit(w->args->sink, e);
+	if (r == 0)
+		ask(w, e);
+	return r;
+}
+
+static bool is_full(struct watching *w)
+{
+	struct sink *sink = w->args->sink;
+
+	w->events_wait = !w->reader_left && sink->ops->full(sink);
+	return w->events_wait;
+}
+
+static int take_details(struct watching *w)
+{
+	while (w->args->details && !is_full(w)) {
+		_cleanup_event_ struct event *e = NULL;
+		int r = details_next(w->args->details, &e);
+
+		if (r <= 0)
+			return r;
+		e->realtime_ns = clock_realtime_at(e->boottime_ns);
+		r = w->reader_left ? 0 : w->args->sink->ops->submit(w->args->sink, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 /* Hands events on until there is none, or the output is full. */
 static int take_events(struct watching *w)
 {
-	struct sink *sink = w->args->sink;
+	int r = take_details(w);
 
-	for (;;) {
+	while (r == 0) {
 		_cleanup_event_ struct event *e = NULL;
-		int r;
 
-		w->events_wait = !w->reader_left && sink->ops->full(sink);
-		if (w->events_wait || (count_reached(w) && !w->settling))
+		if (is_full(w) || (count_reached(w) && !w->settling))
 			return 0;
 		r = monitor_next(w->args->monitor, &e);
 		if (r <= 0)
 			return r;
 		r = tell(w, e);
-		if (r < 0)
-			return r;
 	}
+	return r;
 }
 
 /* What is told from here on has no reader: that is his choice and no failure. */
@@ -119,7 +153,10 @@ static int pump(struct watching *w)
 		if (r < 0)
 			return r;
 	} while (w->events_wait && !w->output_waits);
-	return 0;
+	/* Its descriptor stays readable for what nobody takes. */
+	return w->details ? sd_event_source_set_enabled(w->details,
+							w->events_wait ? SD_EVENT_OFF : SD_EVENT_ON)
+			  : 0;
 }
 
 static void say_notice(struct watching *w)
@@ -161,6 +198,13 @@ static void settle(struct watching *w)
 	w->settled = r == 0;
 }
 
+/* They come within DETAILS_DUE_NS. */
+static bool details_outstanding(const struct watching *w)
+{
+	return w->args->details && !w->gave_up && !w->reader_left &&
+	       !details_idle(w->args->details);
+}
+
 /* One step of the whole: after every wakeup, whatever it was. */
 static int advance(struct watching *w)
 {
@@ -183,6 +227,8 @@ static int advance(struct watching *w)
 		return 0;
 	/* What comes after the last reading belongs to nobody's account any more. */
 	w->loop.input = sd_event_source_disable_unref(w->loop.input);
+	if (details_outstanding(w))
+		return 0;
 	return w->events_wait || w->output_waits ? 0 : sd_event_exit(w->loop.event, 0);
 }
 
@@ -199,6 +245,21 @@ static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *us
 		return fail(w);
 	}
 	w->settle_due = w->settling;
+	return advance(w);
+}
+
+static int on_details(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct watching *w = userdata;
+	int r = details_run(w->args->details, clock_boottime_ns());
+
+	(void)fd;
+	(void)events;
+	if (r < 0) { /* the rest is told without */
+		say_note("note: no details can be read any more: %s", errno_text(-r));
+		(void)source;
+		w->details = sd_event_source_disable_unref(w->details);
+	}
 	return advance(w);
 }
 
@@ -225,6 +286,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int give_up(struct watching *w, const char *why)
 {
+	w->gave_up = true;
 	if (!w->settled)
 		w->unsettled = why;
 	if (w->interrupted && (w->events_wait || w->output_waits)) {
@@ -259,8 +321,14 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 static int begin(void *userdata)
 {
 	struct watching *w = userdata;
+	int r = 0;
 
 	say_notice(w);
+	if (w->args->details)
+		r = sd_event_add_io(w->loop.event, &w->details, details_fd(w->args->details),
+				    EPOLLIN, on_details, w);
+	if (r < 0)
+		return r;
 	if (w->args->ready)
 		say("watching %s, ready", w->args->ready);
 	notify_send(&w->loop.notify, w->loop.event, "READY=1");
@@ -287,6 +355,7 @@ int watch_loop_run(const struct watch_loop_args *args, struct watch_loop_result 
 		say("note: events that came while it ended and were not told (-n): %" PRIu64,
 		    w.untold);
 	w.deadline = sd_event_source_disable_unref(w.deadline);
+	w.details = sd_event_source_disable_unref(w.details);
 	loop_close(&w.loop);
 	free(w.notice);
 	if (r == 0)

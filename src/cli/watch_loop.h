@@ -7,6 +7,9 @@
  *            reader gone, signal                     or given up
  *   RUNNING ───────────────────────────> SETTLING ───────────────────────> end
  *
+ * What user space can still read of an incident (cli/details.h) is asked for with each oom and kill that
+ * is told, and told when it comes; it is not counted for -n.
+ *
  * In SETTLING all counters are read a last time and what that brings is still told. That takes
  * WATCH_SETTLE_NS at most. What the reader of standard output has not taken yet is waited for, but
  * after a signal not longer than that either; a second signal ends it at once.
@@ -15,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "cli/details.h"
 #include "lib/monitor.h"
 #include "sink/sink.h"
 
@@ -23,10 +27,11 @@
 struct watch_loop_args {
 	struct monitor *monitor;
 	struct sink *sink;
-	uint64_t count_max;  /* `lost` is not counted; UINT64_MAX: any number */
-	uint64_t timeout_ns; /* UINT64_MAX: none */
-	const char *ready;   /* said once signals are caught, NULL: not said */
-	bool quiet;          /* no notes */
+	struct details *details; /* NULL: none are asked for */
+	uint64_t count_max;      /* `lost` is not counted; UINT64_MAX: any number */
+	uint64_t timeout_ns;     /* UINT64_MAX: none */
+	const char *ready;       /* said once signals are caught, NULL: not said */
+	bool quiet;              /* no notes */
 };
 
 struct watch_loop_result {

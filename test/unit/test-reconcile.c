@@ -102,23 +102,33 @@ static struct sighted kill_at(const char *path, uint64_t id, uint64_t when_ns)
 
 enum place { EXACT, REMOVED, UNPLACED };
 
-static void count(struct told *t, enum event_kind kind, const char *path, uint64_t id,
-		  enum place place, uint64_t min, uint64_t max, uint64_t now_ns)
+struct counted {
+	enum event_kind kind;
+	const char *path;
+	uint64_t id;
+	enum place place;
+	uint64_t min, max;
+	uint64_t now_ns;
+};
+
+static void count_this(struct told *t, const struct counted *c)
 {
-	struct event *e = event_new(kind);
+	struct event *e = event_new(c->kind);
 
 	assert_non_null(e);
 	e->hierarchy = HIERARCHY_V2;
-	e->boottime_ns = now_ns;
-	e->cgroup = strdup(path);
-	e->cgroup_id = id;
-	e->count_min = min;
-	e->count_max = max;
-	e->removed = place == REMOVED;
-	e->unplaced = place == UNPLACED;
+	e->boottime_ns = c->now_ns;
+	e->cgroup = strdup(c->path);
+	e->cgroup_id = c->id;
+	e->count_min = c->min;
+	e->count_max = c->max;
+	e->removed = c->place == REMOVED;
+	e->unplaced = c->place == UNPLACED;
 	e->evidence = EVIDENCE_COUNTERS;
 	reconcile_counted(t->r, e);
 }
+
+#define count(t, ...) count_this(t, &(struct counted){ __VA_ARGS__ })
 
 static void count_kills(struct told *t, const char *path, uint64_t id, uint64_t n, uint64_t now_ns)
 {
@@ -407,69 +417,89 @@ static const char *const paths[CGROUPS] = {
 };
 static const unsigned above[CGROUPS] = { 0, 0, 1, 1, 0, 5, 5 };
 
+struct history {
+	struct told t;
+	struct sighted held[STEPS];
+	size_t n;
+	uint64_t kills, now;
+	uint64_t uncounted[CGROUPS];
+	bool lossy;
+};
+
+static void kill_one(struct history *h, unsigned c)
+{
+	h->kills++;
+	h->uncounted[c]++;
+	if (!h->lossy || rand() % 4)
+		h->held[h->n++] = kill_at(paths[c], c + 10, h->now);
+}
+
+static void count_one(struct history *h, unsigned c, bool loosely)
+{
+	uint64_t n = h->uncounted[c];
+
+	h->uncounted[c] = 0;
+	if (n > 0 && loosely)
+		count(&h->t, EVENT_KILL, paths[above[c]], above[c] + 10,
+		      rand() % 2 ? REMOVED : UNPLACED, n, n, h->now);
+	else if (n > 0)
+		count_kills(&h->t, paths[c], c + 10, n, h->now);
+}
+
+static void step(struct history *h)
+{
+	unsigned c = (unsigned)rand() % CGROUPS;
+
+	h->now += (uint64_t)(rand() % 5) * MS;
+	switch (rand() % 4) {
+	case 0:
+		kill_one(h, c);
+		break;
+	case 1:
+		for (; h->n > 0 && rand() % 3; h->n--)
+			sight(&h->t, &h->held[h->n - 1]);
+		break;
+	case 2:
+		count_one(h, c, false);
+		break;
+	default:
+		if (rand() % 2)
+			count_one(h, c, true);
+		reconcile_run(h->t.r, h->now);
+		break;
+	}
+	h->t.text[0] = '\0';
+}
+
 static void any_order(void **state)
 {
-	uint64_t named_all = 0, unnamed_all = 0;
+	uint64_t named = 0, unnamed = 0;
 
 	(void)state;
 	for (unsigned seed = 1; seed <= 1000; seed++) {
-		struct sighted held[STEPS];
-		uint64_t kills = 0, uncounted[CGROUPS] = { 0 }, now = 1;
+		struct history h = { .now = 1, .lossy = seed % 2 };
 		struct reconcile_figures f;
-		bool lossy = seed % 2;
-		size_t n = 0;
-		struct told t;
 
 		srand(seed);
-		begin(&t);
-		for (int i = 0; i < STEPS; i++) {
-			unsigned c = (unsigned)rand() % CGROUPS;
-
-			now += (uint64_t)(rand() % 5) * MS;
-			switch (rand() % 4) {
-			case 0:
-				kills++;
-				uncounted[c]++;
-				if (!lossy || rand() % 4)
-					held[n++] = kill_at(paths[c], c + 10, now);
-				break;
-			case 1:
-				for (; n > 0 && rand() % 3; n--)
-					sight(&t, &held[n - 1]);
-				break;
-			case 2:
-				if (uncounted[c] > 0)
-					count_kills(&t, paths[c], c + 10, uncounted[c], now);
-				uncounted[c] = 0;
-				break;
-			default:
-				if (uncounted[c] > 0 && rand() % 2)
-					count(&t, EVENT_KILL, paths[above[c]], above[c] + 10,
-					      rand() % 2 ? REMOVED : UNPLACED, uncounted[c],
-					      uncounted[c], now),
-						uncounted[c] = 0;
-				reconcile_run(t.r, now);
-				break;
-			}
-			t.text[0] = '\0';
-		}
-		for (; n > 0; n--)
-			sight(&t, &held[n - 1]);
+		begin(&h.t);
+		for (int i = 0; i < STEPS; i++)
+			step(&h);
+		for (; h.n > 0; h.n--)
+			sight(&h.t, &h.held[h.n - 1]);
 		for (unsigned c = 0; c < CGROUPS; c++)
-			if (uncounted[c] > 0)
-				count_kills(&t, paths[c], c + 10, uncounted[c], now);
-		reconcile_flush(t.r);
-		reconcile_get_figures(t.r, &f);
-		if (t.min != kills || t.max != kills || f.ahead[EVENT_KILL] != 0)
-			fail_msg("seed %u: %d kills, told %d to %d, ahead %d", seed, (int)kills,
-				 (int)t.min, (int)t.max, (int)f.ahead[EVENT_KILL]);
-		assert_int_equal(t.named, f.identified);
-		named_all += t.named;
-		unnamed_all += kills - t.named;
-		t.text[0] = '\0';
-		end(&t);
+			count_one(&h, c, false);
+		reconcile_flush(h.t.r);
+		reconcile_get_figures(h.t.r, &f);
+		if (h.t.min != h.kills || h.t.max != h.kills || f.ahead[EVENT_KILL] != 0)
+			fail_msg("seed %u: %d kills, told %d to %d, ahead %d", seed, (int)h.kills,
+				 (int)h.t.min, (int)h.t.max, (int)f.ahead[EVENT_KILL]);
+		assert_int_equal(h.t.named, f.identified);
+		named += h.t.named;
+		unnamed += h.kills - h.t.named;
+		h.t.text[0] = '\0';
+		end(&h.t);
 	}
-	assert_true(named_all > unnamed_all && unnamed_all > 0);
+	assert_true(named > unnamed && unnamed > 0);
 }
 
 int main(void)
