@@ -2,6 +2,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 int fd_close(int fd)
@@ -13,4 +14,11 @@ int fd_close(int fd)
 		(void)close(fd);
 	errno = saved;
 	return -1;
+}
+
+bool fd_available(unsigned n)
+{
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
+
+	return fd >= 0 && (n <= 1 || fd_available(n - 1));
 }

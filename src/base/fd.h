@@ -6,10 +6,14 @@
  * A local that owns something says so with _cleanup_close_ or _cleanup_free_; handing it over is
  * written as fd_steal(&fd) or ptr_steal(&p).
  */
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* Closes @fd if it is one (>= 0). Returns -1, so that `fd = fd_close(fd);`. Keeps errno. */
 int fd_close(int fd);
+
+/* Whether @n more descriptors, 1 or more, can be had at this moment. */
+bool fd_available(unsigned n);
 
 static inline void fd_closep(int *fd)
 {

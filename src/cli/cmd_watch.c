@@ -21,6 +21,9 @@
 #include "cli/watch_targets.h"
 #include "sink/json.h"
 
+/* Details are worth less than counts: so many descriptors are left to those who count. */
+#define SPARE_DESCRIPTORS 40
+
 struct watch_options {
 	bool json;
 	bool local;
@@ -165,7 +168,7 @@ static struct details *open_details(const struct watch_options *o, const struct 
 	struct details *d = NULL;
 	int r = 0;
 
-	if ((watched_kinds(o) & EVENT_MASK(EVENT_DETAILS)) &&
+	if ((watched_kinds(o) & EVENT_MASK(EVENT_DETAILS)) && fd_available(SPARE_DESCRIPTORS) &&
 	    strcmp(monitor_identified_by(m), "none") != 0)
 		r = details_open(&d, host);
 	if (r < 0 && !o->quiet)

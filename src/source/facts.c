@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
@@ -119,15 +118,6 @@ static enum fact may_open(int dirfd, const char *path, int flags)
 	return fact_of(fd >= 0);
 }
 
-enum fact facts_descriptors(unsigned n)
-{
-	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
-
-	if (fd < 0)
-		return FACT_NO;
-	return n > 1 ? facts_descriptors(n - 1) : FACT_YES;
-}
-
 static int64_t limit_of(rlim_t v)
 {
 	return v > INT64_MAX ? FACT_NUMBER_UNLIMITED : (int64_t)v;
@@ -191,7 +181,7 @@ static void look_at_v1(struct look *l, struct facts *f)
 {
 	int fd = l->host->v1.root_fd;
 
-	f->descriptors = facts_descriptors(V1_DESCRIPTORS);
+	f->descriptors = fact_of(fd_available(V1_DESCRIPTORS));
 	f->counters_exist = FACT_YES;
 	f->counters_readable = may_open(fd, "memory.oom_control", O_RDONLY);
 	f->event_control_writable = may_open(fd, "cgroup.event_control", O_WRONLY);
@@ -248,7 +238,7 @@ static void look_at_v2(struct look *l, struct facts *f)
 	_cleanup_at_ struct cgroup_at self = CGROUP_AT_NULL, at = CGROUP_AT_NULL;
 	int r;
 
-	f->descriptors = facts_descriptors(V2_DESCRIPTORS);
+	f->descriptors = fact_of(fd_available(V2_DESCRIPTORS));
 	r = cgroup_host_resolve(l->host, "self", &self);
 	if (r == 0)
 		r = cgroup_host_nearest_memory(l->host, &self, &at);

@@ -83,7 +83,5 @@ struct facts {
  * "/proc". Returns 0 or -ENOMEM: what cannot be looked at is FACT_UNKNOWN.
  */
 int facts_gather(struct facts *ret, const struct cgroup_host *host, const char *proc);
-/* Whether @n more descriptors, 1 or more, can be had at this moment. */
-enum fact facts_descriptors(unsigned n);
 /* "CAP_SYSLOG", … for those that matter to this program, by index; NULL: no more. */
 const char *facts_capability(unsigned index, unsigned *ret_bit);

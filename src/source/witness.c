@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "source/facts.h"
+#include "base/fd.h"
 #include "source/kmsg.h"
 #include "source/source.h"
 
@@ -28,6 +28,8 @@ struct witness {
 	struct source_io io;
 	bool blind; /* the messages can be read no more */
 };
+
+static const char too_few[] = "needs more open files than the limit allows (ulimit -n)";
 
 static void drain_bpf(struct witness *w)
 {
@@ -123,11 +125,9 @@ static int open_bpf(struct witness *w, const struct witness_args *args,
 	r = bpf_oom_open(&w->bpf, &options, &report);
 	if (r < 0)
 		return r;
-	if (r == 0 && facts_descriptors(SPARE_DESCRIPTORS) != FACT_YES) {
+	if (r == 0 && !fd_available(SPARE_DESCRIPTORS)) {
 		w->bpf = bpf_oom_close(w->bpf);
-		(void)snprintf(why, WITNESS_WHY,
-			       "BPF needs more open files than the limit allows "
-			       "(ulimit -n)");
+		(void)snprintf(why, WITNESS_WHY, "BPF %s", too_few);
 		return WITNESS_E_UNUSABLE;
 	}
 	if (r == 0 && is_asked_for(o, report.level)) {
@@ -153,8 +153,12 @@ static int open_kmsg(struct witness *w, const struct witness_args *args, char *w
 			       "cgroup namespace");
 		return WITNESS_E_UNUSABLE;
 	}
+	if (!fd_available(SPARE_DESCRIPTORS + 1)) {
+		(void)snprintf(why, WITNESS_WHY, "/dev/kmsg %s", too_few);
+		return WITNESS_E_UNUSABLE;
+	}
 	r = kmsg_open(&w->kmsg);
-	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+	if (r == -ENOMEM)
 		return r;
 	if (r == 0)
 		return 0;
