@@ -20,6 +20,7 @@ void seen_open(struct seen *s, const struct bpf_oom_options *options, struct bpf
 		die("%s does not work: %s", bpf_oom_level_name(options->highest),
 		    report->levels[options->highest].why);
 	s->level = report->level;
+	s->victim_is_task = report->victim_is_task;
 	s->all = calloc(SEEN_MAX, sizeof(*s->all));
 	if (!s->all)
 		die("out of memory");
@@ -38,13 +39,21 @@ void seen_forget(struct seen *s)
 	s->n = 0;
 }
 
+/* Others on the same machine may have ooms too. */
+static bool ours(const struct seen *s, const struct sighting *v)
+{
+	const char *path = sighting_path(v, &v->trigger_memory);
+
+	return s->machine || (path && strstr(path, strrchr(s->scratch->base, '/')));
+}
+
 void seen_take(struct seen *s, pid_t trigger)
 {
 	const struct sighting *next;
 	int r;
 
 	while ((r = bpf_oom_next(s->bpf, &next)) > 0) {
-		if (trigger && next->trigger.pid != (uint32_t)trigger)
+		if (trigger ? next->trigger.pid != (uint32_t)trigger : !ours(s, next))
 			continue;
 		if (s->n == SEEN_MAX)
 			die("more sightings than there is room for");
@@ -210,7 +219,7 @@ void truth_same_cgroup(const struct seen *s, const struct sighting *v, const str
 
 void truth_same_victim(const struct truth *t, const struct seen *s, const struct sighting *v)
 {
-	HOLDS(v->task_known && v->counted);
+	HOLDS(v->task_known && v->counted && v->killed);
 	SAME(v->v1, !s->scratch->v2);
 	truth_same_task(t, &v->task);
 	SAME(v->oom_score_adj, t->oom_score_adj);

@@ -19,7 +19,8 @@ struct seen {
 	const struct scratch *scratch;
 	struct bpf_oom *bpf;
 	enum bpf_oom_level level;
-	bool machine; /* nothing is between us and the root: paths are whole */
+	bool victim_is_task; /* see struct bpf_oom_report */
+	bool machine;        /* nothing is between us and the root: paths are whole */
 	struct sighting *all;
 	size_t n;
 };
