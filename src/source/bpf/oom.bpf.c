@@ -34,7 +34,7 @@ const volatile bool victim_is_task = true;
 /* The kernel's __per_cpu_offset[] and its length; 0: not known. Since 6.2 rss is kept per processor. */
 const volatile uint64_t per_cpu_offsets = 0;
 const volatile uint32_t processors = 0;
-/* Inode numbers of the directories where paths begin, in memory's hierarchy on v1 and in v2; 0: at the top. */
+/* Inode numbers of where paths begin, in memory's hierarchy on v1 and in v2; 0: at the top. */
 const volatile uint64_t root_v1 = 0;
 const volatile uint64_t root_v2 = 0;
 
@@ -363,23 +363,24 @@ static uint32_t put_args(struct workshop *w, uint32_t at, struct task_struct *vi
 {
 	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
 	struct mm_struct *mm = BPF_CORE_READ(current, mm);
-	uint64_t begin, bytes;
+	uint64_t begin, whole;
+	uint32_t bytes;
 
 	if (!mm || BPF_CORE_READ(victim, mm) != mm)
 		return 0;
 	begin = BPF_CORE_READ(mm, arg_start);
-	bytes = BPF_CORE_READ(mm, arg_end) - begin;
-	if ((int64_t)bytes <= 0)
+	whole = BPF_CORE_READ(mm, arg_end) - begin;
+	if ((int64_t)whole <= 0)
 		return 0;
-	if (bytes > OOM_RECORD_ARGS) {
+	bytes = whole > OOM_RECORD_ARGS ? OOM_RECORD_ARGS : (uint32_t)whole;
+	/* The verifier wants to see the very register compared that the helper gets. */
+	asm volatile("%[bytes] = %[bytes]" : [bytes] "+r"(bytes));
+	if (bytes > OOM_RECORD_ARGS ||
+	    bpf_probe_read_user(&w->names[at], bytes, (const void *)begin) < 0)
+		return 0;
+	if (whole > OOM_RECORD_ARGS)
 		w->r.flags |= OOM_RECORD_F_ARGS_CUT;
-		bytes = OOM_RECORD_ARGS;
-	}
-	if (bpf_probe_read_user(&w->names[at], (uint32_t)bytes, (const void *)begin) < 0) {
-		w->r.flags &= ~OOM_RECORD_F_ARGS_CUT;
-		return 0;
-	}
-	return (uint32_t)bytes;
+	return bytes;
 }
 
 /* @victim: whose command line goes along, or NULL. */
