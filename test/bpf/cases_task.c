@@ -358,6 +358,11 @@ void case_exiting(void)
 	HOLDS(WIFSTOPPED(status) && status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8));
 	hog_go(&a);
 	seen_until(&seen, a.pid, has_scope() ? SIGHTING_END : SIGHTING_VICTIM, 1);
+	/* First of all: nothing else can end it, should the comparison fail. */
+	HOLDS(ptrace(PTRACE_CONT, e.pid, NULL, NULL) == 0);
+	status = hog_wait(&e);
+	hog_kill(&a);
+	HOLDS(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 	for (v = seen.all; v->kind != SIGHTING_VICTIM;)
 		v++;
 	HOLDS(!v->killed);
@@ -373,10 +378,6 @@ void case_exiting(void)
 		SAME(v->oom_kill, 0);
 		truth_same_cgroup(&seen, v, &v->memory, "e");
 	}
-	HOLDS(ptrace(PTRACE_CONT, e.pid, NULL, NULL) == 0);
-	status = hog_wait(&e);
-	HOLDS(WIFEXITED(status) && WEXITSTATUS(status) == 7);
-	hog_kill(&a);
 }
 
 #define LONG_LINE 2000
