@@ -29,8 +29,8 @@
 
 #define MIB ((size_t)1 << 20)
 #define LIMIT MIB
-#define EARLY_LIMIT (4 * MIB)
-#define LATE_S 60 /* a machine may be slow */
+#define EARLY_LIMIT (16 * MIB) /* the victim: a small one, as processes go */
+#define LATE_S 60              /* a machine may be slow */
 #define COMM "much\n\xff"
 
 static struct scratch scratch;
