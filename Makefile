@@ -10,7 +10,8 @@ DESTDIR ?=
 # The fuzzer's instrumentation suits no other program.
 FUZZERS = $(patsubst %.c,%,$(filter-out %-selftest.c,$(wildcard test/fuzz/fuzz-*.c)))
 
-SETUP = -Dprefix=$(PREFIX)
+# BPF=enabled fails where the BPF programs cannot be built, BPF=disabled leaves them out.
+SETUP = -Dprefix=$(PREFIX) $(if $(BPF),-Dbpf=$(BPF))
 
 # Targets share build directories, and ninja uses all cores by itself.
 .NOTPARALLEL:
