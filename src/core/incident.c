@@ -20,7 +20,19 @@
 #define GROUPS 64 /* incidents that a group kill may still be told of */
 #define OOMS 64   /* that a kill may still be told to come of */
 #define RECENT_NS UINT64_C(1000000000)
+#define HELD 64 /* processes that died along with one oom's victims */
+#define HELD_NS UINT64_C(10000000)
 #define CGROUPS 256 /* whose last counter is remembered */
+
+/*
+ * A member of a group that shares another one's memory is sent SIGKILL twice: with it, and then as a
+ * victim of its own. So who died along is told when the oom ends, or a moment later where its end is not
+ * seen, if it has not become a victim by then.
+ */
+struct held {
+	struct event *event;
+	uint64_t due_ns;
+};
 
 struct open_incident {
 	uint64_t number;
@@ -62,6 +74,8 @@ struct incidents {
 	uint64_t number; /* the last one given */
 	uint64_t kmsg_number;
 	struct open_incident open;
+	struct held held[HELD];
+	size_t held_n;
 	struct killed_at killed[GROUPS];
 	size_t killed_next;
 	struct counted_at counted[CGROUPS];
@@ -191,6 +205,8 @@ struct incidents *incidents_free(struct incidents *in)
 		return NULL;
 	engine_set_intake(in->engine, NULL, NULL);
 	reconcile_free(in->reconcile);
+	for (size_t i = 0; i < in->held_n; i++)
+		event_free(in->held[i].event);
 	for (size_t i = 0; i < GROUPS; i++)
 		free(in->killed[i].path);
 	for (size_t i = 0; i < OOMS; i++)
@@ -324,6 +340,36 @@ static void remember(struct incidents *in, const char *path)
 	in->killed_next = (in->killed_next + 1) % GROUPS;
 }
 
+/* Those that are due by @now_ns. No counter has them, so there is nothing to wait for. */
+static void tell_held(struct incidents *in, uint64_t now_ns)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < in->held_n; i++) {
+		if (in->held[i].due_ns <= now_ns)
+			engine_tell(in->engine, in->held[i].event);
+		else
+			in->held[left++] = in->held[i];
+	}
+	in->held_n = left;
+}
+
+/* It is a victim itself. */
+static void drop_held(struct incidents *in, const struct task_id *id)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < in->held_n; i++) {
+		const struct task_id *other = &in->held[i].event->victim->id;
+
+		if (other->pid == id->pid && other->start_ns == id->start_ns)
+			event_free(in->held[i].event);
+		else
+			in->held[left++] = in->held[i];
+	}
+	in->held_n = left;
+}
+
 /* Whether the counter in the sighting is one that an earlier sighting had: then it counted no kill. */
 static bool is_counted(struct incidents *in, const struct sighting *s)
 {
@@ -351,6 +397,7 @@ static void see_victim(struct incidents *in, const struct sighting *s)
 	struct event *e;
 
 	in->open.victim = s->task.pid;
+	drop_held(in, &s->task);
 	if (!s->killed || !is_counted(in, s))
 		return;
 	e = incident_kill_event(s, in->open.number);
@@ -364,19 +411,23 @@ static void see_victim(struct incidents *in, const struct sighting *s)
 
 static void see_collateral(struct incidents *in, const struct sighting *s)
 {
-	struct event *e = incident_collateral_event(s, in->open.number);
+	_cleanup_event_ struct event *e = incident_collateral_event(s, in->open.number);
 
-	/* No counter has it either. */
-	if (e && e->cgroup &&
-	    engine_covers(in->engine, e->hierarchy, e->cgroup, s->when_ns) != ENGINE_COVER_NONE)
-		engine_tell(in->engine, ptr_steal(&e));
-	event_free(e);
+	if (!e || !e->cgroup ||
+	    engine_covers(in->engine, e->hierarchy, e->cgroup, s->when_ns) == ENGINE_COVER_NONE)
+		return;
+	if (in->held_n == HELD)
+		tell_held(in, UINT64_MAX);
+	in->held[in->held_n++] =
+		(struct held){ .event = ptr_steal(&e), .due_ns = s->when_ns + HELD_NS };
 }
 
 void incident_sight(struct incidents *in, const struct sighting *s)
 {
 	if (!is_open(in, s))
 		open_incident(in, s);
+	if (s->kind == SIGHTING_LIMIT)
+		tell_held(in, UINT64_MAX);
 	see_global(in, s);
 	switch (s->kind) {
 	case SIGHTING_LIMIT:
@@ -389,6 +440,7 @@ void incident_sight(struct incidents *in, const struct sighting *s)
 		see_collateral(in, s);
 		break;
 	default: /* SIGHTING_END */
+		tell_held(in, UINT64_MAX);
 		in->futile_tid = in->open.victim == 0 ? s->trigger.tid : 0;
 		in->futile_id = s->limit.known ? s->limit.id : 0;
 		in->open.number = 0;
@@ -422,17 +474,23 @@ void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t 
 
 void incidents_run(struct incidents *in, uint64_t now_ns)
 {
+	tell_held(in, now_ns);
 	reconcile_run(in->reconcile, now_ns);
 }
 
 void incidents_flush(struct incidents *in)
 {
+	tell_held(in, UINT64_MAX);
 	reconcile_flush(in->reconcile);
 }
 
 uint64_t incidents_deadline(const struct incidents *in)
 {
-	return reconcile_deadline(in->reconcile);
+	uint64_t due = reconcile_deadline(in->reconcile);
+
+	for (size_t i = 0; i < in->held_n; i++)
+		due = in->held[i].due_ns < due ? in->held[i].due_ns : due;
+	return due;
 }
 
 /*

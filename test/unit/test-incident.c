@@ -150,10 +150,17 @@ static void one_oom(void **state)
 	assert_int_equal(e->victim->id.pid, 9);
 	assert_int_equal(e->victim->cgroup_id, 12);
 	event_free(e);
-	see(&r, SIGHTING_COLLATERAL);
-	e = expect(&r, "collateral /l/v 1 dies 4", true);
-	event_free(e);
+	{
+		struct sighting along = sight(&r, SIGHTING_COLLATERAL);
+
+		along.task.pid = 20;
+		along.shared_with = 9;
+		incident_sight(r.in, &along);
+	}
 	see(&r, SIGHTING_END);
+	e = expect(&r, "collateral /l/v 1 dies 4", true);
+	assert_int_equal(e->shared_with, 9);
+	event_free(e);
 	count(&r, EVENT_OOM, "/l", 10, 1);
 	count(&r, EVENT_KILL, "/l/v", 12, 1);
 	incidents_balance(r.in, &b);
@@ -199,6 +206,28 @@ static void lost_limit(void **state)
 	event_free(expect(&r, "group_kill /l 1 - 1", true));
 	count(&r, EVENT_GROUP_KILL, "/x", 14, 1);
 	event_free(expect(&r, "group_kill /x 0 - 1", true));
+	end(&r);
+}
+
+/* A member of a group that shares the memory of another one: a victim, not somebody who died along. */
+static void along_and_victim(void **state)
+{
+	struct sighting s;
+	struct rig r;
+
+	(void)state;
+	begin(&r, INCIDENT_OOMS, "/");
+	s = sight(&r, SIGHTING_VICTIM);
+	incident_sight(r.in, &s);
+	event_free(expect(&r, "kill /l/v 1 dies 4", true));
+	s = sight(&r, SIGHTING_COLLATERAL);
+	s.task.pid = 20;
+	incident_sight(r.in, &s);
+	s = sight(&r, SIGHTING_VICTIM);
+	s.task.pid = 20;
+	incident_sight(r.in, &s);
+	event_free(expect(&r, "kill /l/v 1 dies 4", true));
+	see(&r, SIGHTING_END);
 	end(&r);
 }
 
@@ -293,6 +322,8 @@ static void victims_only(void **state)
 	s.kind = SIGHTING_COLLATERAL;
 	s.shared_with = 9;
 	incident_sight(r.in, &s);
+	assert_int_equal(incidents_deadline(r.in), s.when_ns + 10000000);
+	incidents_run(r.in, s.when_ns + 10000000);
 	event_free(expect(&r, "collateral /l/v 1 dies 4", true));
 	count(&r, EVENT_OOM, "/l", 10, 1);
 	event_free(expect(&r, "oom /l 0 - 1", true));
@@ -420,11 +451,11 @@ static void no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_oom),         cmocka_unit_test(no_kill),
-		cmocka_unit_test(lost_limit),      cmocka_unit_test(global),
-		cmocka_unit_test(not_ours),        cmocka_unit_test(victims_only),
-		cmocka_unit_test(again_and_again), cmocka_unit_test(by_message),
-		cmocka_unit_test(no_memory),
+		cmocka_unit_test(one_oom),          cmocka_unit_test(no_kill),
+		cmocka_unit_test(along_and_victim), cmocka_unit_test(lost_limit),
+		cmocka_unit_test(global),           cmocka_unit_test(not_ours),
+		cmocka_unit_test(victims_only),     cmocka_unit_test(again_and_again),
+		cmocka_unit_test(by_message),       cmocka_unit_test(no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
