@@ -174,7 +174,8 @@ void words_limit(struct words *w, const struct event *e)
 		put_limit_itself(w, e);
 	if (known && e->limit_bytes != BYTES_NONE)
 		words_size_part(w, "used", e->usage_bytes);
-	if (known && e->swap_limit_bytes != BYTES_NONE) {
+	/* Swap that is not used did not make the memory short; nor did it help. */
+	if (known && e->swap_limit_bytes != BYTES_NONE && e->swap_usage_bytes > 0) {
 		words_size_part(w, v1 ? "memory and swap limit" : "swap limit",
 				e->swap_limit_bytes);
 		words_size_part(w, v1 ? "memory and swap used" : "swap used", e->swap_usage_bytes);
