@@ -24,6 +24,11 @@
 #define QUEUE_MAX 65536
 #define ROUND_MAX 64
 #define SOURCES 2
+/*
+ * What is seen so soon after a watch began may have been counted before: the kernel counts a kill and then
+ * marks its victim, with whatever comes in between.
+ */
+#define START_NS (20 * NSEC_PER_MSEC)
 
 struct monitor {
 	const struct cgroup_host *host;
@@ -58,6 +63,15 @@ static void drain(void *ctx)
 		witness_drain(m->witness, clock_boottime_ns());
 }
 
+static bool gone(void *ctx, const struct spot *s)
+{
+	const struct monitor *m = ctx;
+	const struct cgroup_mount *mount =
+		s->hierarchy == HIERARCHY_V1 ? &m->host->v1 : &m->host->v2;
+
+	return mount->root_fd >= 0 && cgroup_mount_lacks(mount, s->path, s->id);
+}
+
 /* Opens what @m holds; what was opened before a failure goes with monitor_free(). */
 static int open_all(struct monitor *m)
 {
@@ -67,7 +81,8 @@ static int open_all(struct monitor *m)
 	m->engine = engine_new(QUEUE_MAX);
 	if (!m->engine)
 		return -ENOMEM;
-	m->incidents = incidents_new(m->engine, drain, m);
+	m->incidents = incidents_new(
+		m->engine, &(struct incident_calls){ .drain = drain, .gone = gone, .ctx = m });
 	if (!m->incidents)
 		return -ENOMEM;
 	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -186,7 +201,7 @@ static int attach(struct monitor *m, const struct source_target *target)
 		(void)engine_watch_remove(m->engine, target->cookie);
 		return r;
 	}
-	(void)engine_watch_since(m->engine, target->cookie, clock_boottime_ns());
+	(void)engine_watch_since(m->engine, target->cookie, clock_boottime_ns() + START_NS);
 	return arm(m);
 }
 

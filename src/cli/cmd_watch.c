@@ -162,6 +162,14 @@ static int identify(const struct watch_options *o, struct monitor *m,
 }
 
 /* Only what is named has details. Nothing depends on them: without, there are none. */
+static bool has_details(const struct monitor *m)
+{
+	const char *level = monitor_identified_by(m);
+
+	/* The kernel's messages do not tell when a process began, and pids are used again. */
+	return strcmp(level, "none") != 0 && strcmp(level, "kmsg") != 0;
+}
+
 static struct details *open_details(const struct watch_options *o, const struct monitor *m,
 				    const struct cgroup_host *host)
 {
@@ -169,7 +177,7 @@ static struct details *open_details(const struct watch_options *o, const struct 
 	int r = 0;
 
 	if ((watched_kinds(o) & EVENT_MASK(EVENT_DETAILS)) && fd_available(SPARE_DESCRIPTORS) &&
-	    strcmp(monitor_identified_by(m), "none") != 0)
+	    has_details(m))
 		r = details_open(&d, host);
 	if (r < 0 && !o->quiet)
 		say("note: no details of ooms can be read: %s", errno_text(-r));
@@ -236,6 +244,11 @@ int cmd_watch(int argc, char **argv)
 			return command_usage("watch");
 		if (take_option(&o, c) < 0)
 			return STATUS_USAGE;
+	}
+	if ((watched_kinds(&o) & EVENT_MASK(EVENT_DETAILS)) &&
+	    !(watched_kinds(&o) & (EVENT_MASK(EVENT_OOM) | EVENT_MASK(EVENT_KILL)))) {
+		say("watch: --kinds: details come with an oom or a kill: name one of these, too");
+		return STATUS_USAGE;
 	}
 	if (o.witness.no_bpf && o.witness.kind != WITNESS_AUTO) {
 		say("watch: --no-bpf and --source=%s exclude each other",

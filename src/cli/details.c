@@ -393,6 +393,7 @@ static struct request *request_new(const struct event *e)
 		return request_free(r);
 	r->event->incident = e->incident;
 	r->event->hierarchy = e->hierarchy;
+	r->event->evidence = e->evidence;
 	r->event->details = oom_details_new();
 	if (!r->event->details)
 		return request_free(r);

@@ -32,8 +32,8 @@
 struct details;
 
 /*
- * Starts the processes, so it is best called first of all: right after @host was opened, which need
- * not live longer than this call. Returns 0 or a negated errno.
+ * Starts the processes, which close whatever else is open; what is mapped they keep. @host need not live
+ * longer than this call. Returns 0 or a negated errno.
  */
 int details_open(struct details **ret, const struct cgroup_host *host);
 /* Ends the processes. Takes NULL; returns NULL. */

@@ -22,7 +22,9 @@
 #define RECENT_NS UINT64_C(1000000000)
 #define HELD 64 /* processes that died along with one oom's victims */
 #define HELD_NS UINT64_C(10000000)
-#define CGROUPS 256 /* whose last counter is remembered */
+#define FUTILE 16     /* limits at which ooms end without a victim */
+#define FUTILE_TOLD 8 /* in a row that are told by themselves */
+#define CGROUPS 256   /* whose last counter is remembered */
 
 /*
  * A member of a group that shares another one's memory is sent SIGKILL twice: with it, and then as a
@@ -39,13 +41,15 @@ struct open_incident {
 	uint64_t began_ns;
 	uint32_t tid;
 	uint32_t victim;    /* the pid of the last one; 0: none yet */
+	uint64_t seen_ns;   /* and when it was seen */
 	bool global_untold; /* no limit: told as soon as its constraint is known */
 };
 
-/* Where the first victim of an incident lived: a group kill there or above is of that incident. */
+/* Where the first victim of an incident lived: a group kill there or above may be of that incident. */
 struct killed_at {
 	uint64_t number;
-	char *path;
+	uint64_t when_ns;
+	char *path; /* NULL: a group kill has it */
 };
 
 /* The last oom_kill that a sighting carried, of one cgroup. */
@@ -53,6 +57,13 @@ struct counted_at {
 	uint64_t id;
 	uint64_t oom_kill;
 	bool v1;
+};
+
+/* A limit at which ooms end without a victim, one after the other. */
+struct futile {
+	uint64_t id;
+	uint64_t when_ns; /* of the last one */
+	unsigned n;
 };
 
 /* An oom that was counted, and of which kills may come. */
@@ -82,11 +93,9 @@ struct incidents {
 	size_t counted_next;
 	struct counted_oom ooms[OOMS];
 	size_t ooms_next;
-	/* The last oom that ended without a victim: who asked, at whose limit. */
-	uint32_t futile_tid;
-	uint64_t futile_id;
-	void (*drain)(void *ctx);
-	void *drain_ctx;
+	struct futile futile[FUTILE];
+	size_t futile_next;
+	struct incident_calls calls;
 };
 
 static bool is_at_or_below(const char *path, const char *top)
@@ -134,20 +143,30 @@ static void drain(void *ctx)
 {
 	struct incidents *in = ctx;
 
-	if (in->drain)
-		in->drain(in->drain_ctx);
+	if (in->calls.drain)
+		in->calls.drain(in->calls.ctx);
 }
 
-/* The newest incident with a victim at @path or below it. */
-static uint64_t incident_at(const struct incidents *in, const char *path)
+/* The incident that @e, a group kill, came of: the only one with a victim there just now; else 0. */
+static uint64_t incident_of(struct incidents *in, const struct event *e)
 {
-	for (size_t i = 1; i <= GROUPS; i++) {
-		const struct killed_at *k = &in->killed[(in->killed_next + GROUPS - i) % GROUPS];
+	struct killed_at *found = NULL;
 
-		if (k->path && is_at_or_below(k->path, path))
-			return k->number;
+	for (size_t i = 0; i < GROUPS; i++) {
+		struct killed_at *k = &in->killed[i];
+
+		if (!k->path || k->when_ns + RECENT_NS < e->boottime_ns ||
+		    !is_at_or_below(k->path, e->cgroup))
+			continue;
+		if (found)
+			return 0;
+		found = k;
 	}
-	return 0;
+	if (!found)
+		return 0;
+	free(found->path);
+	found->path = NULL;
+	return found->number;
 }
 
 static void remember_oom(struct incidents *in, const struct event *e)
@@ -175,22 +194,28 @@ static void intake(void *ctx, struct event *e)
 
 	if (e->kind == EVENT_GROUP_KILL && e->count_max == 1) {
 		drain(in);
-		e->incident = incident_at(in, e->cgroup);
+		e->incident = incident_of(in, e);
 	}
 	reconcile_counted(in->reconcile, e);
 }
 
-struct incidents *incidents_new(struct engine *en, void (*drain_all)(void *ctx), void *ctx)
+static bool gone(void *ctx, const struct spot *s)
+{
+	struct incidents *in = ctx;
+
+	return in->calls.gone && in->calls.gone(in->calls.ctx, s);
+}
+
+struct incidents *incidents_new(struct engine *en, const struct incident_calls *calls)
 {
 	struct incidents *in = calloc(1, sizeof(*in));
 
 	if (!in)
 		return NULL;
 	in->engine = en;
-	in->drain = drain_all;
-	in->drain_ctx = ctx;
-	in->reconcile =
-		reconcile_new(&(struct reconcile_calls){ .tell = tell, .drain = drain, .ctx = in });
+	in->calls = *calls;
+	in->reconcile = reconcile_new(
+		&(struct reconcile_calls){ .tell = tell, .drain = drain, .gone = gone, .ctx = in });
 	if (!in->reconcile) {
 		free(in);
 		return NULL;
@@ -258,7 +283,8 @@ static bool is_open(const struct incidents *in, const struct sighting *s)
 
 	if (o->number == 0 || o->tid != s->trigger.tid || o->began_ns != s->began_ns)
 		return false;
-	return s->in_oom || (s->kind == SIGHTING_COLLATERAL && s->shared_with == o->victim);
+	return s->in_oom || (s->kind == SIGHTING_COLLATERAL && s->shared_with == o->victim &&
+			     s->when_ns <= o->seen_ns + HELD_NS);
 }
 
 /* Gives @e, which names one oom or kill at @c, to be told once; or drops it: it is nobody's. */
@@ -266,10 +292,7 @@ static void sighted(struct incidents *in, const struct sighting *s, const struct
 		    struct event *e)
 {
 	struct sighted what = {
-		.kind = e->kind,
-		.hierarchy = e->hierarchy,
-		.id = c->known ? c->id : 0,
-		.path = e->cgroup,
+		.spot = { e->kind, e->hierarchy, c->known ? c->id : 0, e->cgroup },
 		.when_ns = s->when_ns,
 	};
 	enum engine_cover cover;
@@ -290,13 +313,42 @@ static void sighted(struct incidents *in, const struct sighting *s, const struct
 	reconcile_sighted(in->reconcile, &what, e);
 }
 
+static struct futile *futile_at(struct incidents *in, uint64_t id)
+{
+	for (size_t i = 0; i < FUTILE; i++)
+		if (in->futile[i].id == id)
+			return &in->futile[i];
+	return NULL;
+}
+
 /*
  * Who lowers a limit below what can be reclaimed asks again and again, thousands of times, until the
- * one victim has gone. The first of them is told by itself, the rest by their count.
+ * one victim has gone. The first of them are told by themselves, the rest by their count.
  */
-static bool is_repeated(const struct incidents *in, const struct sighting *s)
+static bool is_repeated(struct incidents *in, const struct sighting *s)
 {
-	return in->futile_tid == s->trigger.tid && in->futile_id == s->limit.id;
+	const struct futile *f = futile_at(in, s->limit.id);
+
+	return f && f->n >= FUTILE_TOLD && s->when_ns <= f->when_ns + RECENT_NS;
+}
+
+/* The oom of @s has ended. */
+static void see_end(struct incidents *in, const struct sighting *s)
+{
+	struct futile *f = s->limit.known ? futile_at(in, s->limit.id) : NULL;
+	bool futile = in->open.victim == 0;
+
+	if (f && (!futile || s->when_ns > f->when_ns + RECENT_NS))
+		f->n = 0;
+	if (!s->limit.known || !futile)
+		return;
+	if (!f) {
+		f = &in->futile[in->futile_next];
+		in->futile_next = (in->futile_next + 1) % FUTILE;
+		*f = (struct futile){ .id = s->limit.id };
+	}
+	f->n++;
+	f->when_ns = s->when_ns;
 }
 
 static void see_limit(struct incidents *in, const struct sighting *s)
@@ -312,12 +364,15 @@ static void see_limit(struct incidents *in, const struct sighting *s)
 		missed(in);
 }
 
-/* No counter has it, so there is nothing to wait for. Before the first victim it is not known why. */
+/*
+ * No counter has it, so there is nothing to wait for. Only one with a victim is told: while that one
+ * exits, whoever asks for memory calls the OOM killer again, to no effect.
+ */
 static void see_global(struct incidents *in, const struct sighting *s)
 {
 	struct event *e;
 
-	if (!in->open.global_untold || s->kind == SIGHTING_LIMIT)
+	if (!in->open.global_untold || s->kind != SIGHTING_VICTIM || !s->killed)
 		return;
 	in->open.global_untold = false;
 	if (engine_covers(in->engine, HIERARCHY_NONE, "/", s->began_ns) == ENGINE_COVER_NONE)
@@ -327,16 +382,17 @@ static void see_global(struct incidents *in, const struct sighting *s)
 		engine_tell(in->engine, e);
 }
 
-static void remember(struct incidents *in, const char *path)
+static void remember(struct incidents *in, const char *path, uint64_t when_ns)
 {
 	struct killed_at *k = &in->killed[in->killed_next];
 	const struct killed_at *last = &in->killed[(in->killed_next + GROUPS - 1) % GROUPS];
 
-	if (!path || (last->path && last->number == in->open.number))
+	if (!path || last->number == in->open.number)
 		return;
 	free(k->path);
 	k->path = strdup(path); /* without memory a group kill has no number */
 	k->number = in->open.number;
+	k->when_ns = when_ns;
 	in->killed_next = (in->killed_next + 1) % GROUPS;
 }
 
@@ -370,14 +426,17 @@ static void drop_held(struct incidents *in, const struct task_id *id)
 	in->held_n = left;
 }
 
-/* Whether the counter in the sighting is one that an earlier sighting had: then it counted no kill. */
+/*
+ * Where nothing was seen of the oom, the counter in the sighting decides: the one that an earlier sighting
+ * had counts no kill. A smaller one is a new account: memory was switched off and on.
+ */
 static bool is_counted(struct incidents *in, const struct sighting *s)
 {
 	struct counted_at *c = NULL;
 	bool grown;
 
-	if (!s->counted || !s->memory.known)
-		return true; /* nothing says otherwise */
+	if (s->in_oom || !s->counted || !s->memory.known)
+		return true;
 	for (size_t i = 0; i < CGROUPS && !c; i++)
 		if (in->counted[i].id == s->memory.id && in->counted[i].v1 == s->v1)
 			c = &in->counted[i];
@@ -386,7 +445,7 @@ static bool is_counted(struct incidents *in, const struct sighting *s)
 		in->counted_next = (in->counted_next + 1) % CGROUPS;
 		*c = (struct counted_at){ .id = s->memory.id, .v1 = s->v1 };
 	}
-	grown = s->oom_kill > c->oom_kill;
+	grown = s->oom_kill != c->oom_kill;
 	c->oom_kill = s->oom_kill;
 	return grown;
 }
@@ -397,15 +456,16 @@ static void see_victim(struct incidents *in, const struct sighting *s)
 	struct event *e;
 
 	in->open.victim = s->task.pid;
-	drop_held(in, &s->task);
+	in->open.seen_ns = s->when_ns;
 	if (!s->killed || !is_counted(in, s))
 		return;
+	drop_held(in, &s->task);
 	e = incident_kill_event(s, in->open.number);
 	if (!e) {
 		missed(in);
 		return;
 	}
-	remember(in, e->cgroup);
+	remember(in, e->cgroup, s->when_ns);
 	sighted(in, s, &s->memory, e);
 }
 
@@ -441,8 +501,7 @@ void incident_sight(struct incidents *in, const struct sighting *s)
 		break;
 	default: /* SIGHTING_END */
 		tell_held(in, UINT64_MAX);
-		in->futile_tid = in->open.victim == 0 ? s->trigger.tid : 0;
-		in->futile_id = s->limit.known ? s->limit.id : 0;
+		see_end(in, s);
 		in->open.number = 0;
 		break;
 	}
@@ -450,7 +509,7 @@ void incident_sight(struct incidents *in, const struct sighting *s)
 
 void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t now_ns)
 {
-	struct sighted what = { .kind = EVENT_KILL, .when_ns = now_ns };
+	struct sighted what = { .spot.kind = EVENT_KILL, .when_ns = now_ns };
 	struct event *e;
 
 	if (kill->again) /* one victim counted twice */
@@ -466,9 +525,9 @@ void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t 
 		event_free(e);
 		return;
 	}
-	what.path = e->cgroup;
+	what.spot.path = e->cgroup;
 	what.below = e->below;
-	remember(in, e->cgroup);
+	remember(in, e->cgroup, now_ns);
 	reconcile_sighted(in->reconcile, &what, e);
 }
 
@@ -494,15 +553,20 @@ uint64_t incidents_deadline(const struct incidents *in)
 }
 
 /*
- * What was seen and is in no counter that could be read: of cgroups that went with their counters. Where
- * the counters have all (nothing is unproven), they contradict it.
+ * What was seen and no counter has confirmed. Of a cgroup that is gone its counters are too: there the
+ * sighting is the count; on v2 no more of them than the source cannot prove by itself. Of a cgroup that
+ * lives it contradicts the counters, but for ooms on v1: while one oom is being handled, who else hits
+ * the limit is not signalled.
  */
-static void add_ahead(struct balance_line *line, uint64_t v1, uint64_t v2)
+static void add_left(const struct incidents *in, enum event_kind kind, struct balance_line *line)
 {
-	line->reported = add_saturated(line->reported, add_saturated(v1, v2));
-	line->counted = add_saturated(line->counted, v1);
-	if (line->unproven > 0)
-		line->counted = add_saturated(line->counted, v2);
+	struct advances_left v1 = reconcile_left(in->reconcile, kind, HIERARCHY_V1);
+	struct advances_left v2 = reconcile_left(in->reconcile, kind, HIERARCHY_V2);
+
+	line->reported = add_saturated(line->reported, add_saturated(v1.all, v2.all));
+	line->counted = add_saturated(line->counted, kind == EVENT_OOM ? v1.all : v1.gone);
+	line->counted =
+		add_saturated(line->counted, v2.gone < line->unproven ? v2.gone : line->unproven);
 }
 
 void incidents_balance(const struct incidents *in, struct balance *sum)
@@ -511,13 +575,13 @@ void incidents_balance(const struct incidents *in, struct balance *sum)
 	struct reconcile_figures f;
 
 	reconcile_get_figures(in->reconcile, &f);
-	add_ahead(&sum->kind[EVENT_OOM], f.ahead_v1[EVENT_OOM], f.ahead[EVENT_OOM]);
-	add_ahead(kills, f.ahead_v1[EVENT_KILL], f.ahead[EVENT_KILL]);
+	add_left(in, EVENT_OOM, &sum->kind[EVENT_OOM]);
+	add_left(in, EVENT_KILL, kills);
 	sum->identified = f.identified;
 	sum->names_late = f.late;
 	sum->names_lost = add_saturated(in->lost, f.dropped);
 	/* Every kill is seen where it happens: none was missed, whatever became of the counters. */
-	if (in->level >= INCIDENT_VICTIMS && !in->missed && f.dropped == 0) {
+	if (in->level >= INCIDENT_VICTIMS && !in->missed && f.dropped == 0 && f.unknown == 0) {
 		kills->unproven = 0;
 		kills->reasons = 0;
 	}

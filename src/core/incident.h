@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/advances.h"
 #include "core/balance.h"
 #include "core/engine.h"
 #include "core/kmsg_oom.h"
@@ -28,11 +29,16 @@ enum incident_level {
 	INCIDENT_OOMS,    /* and of every oom that leads to one */
 };
 
-/*
- * Takes what is submitted to @en from here on. @drain reads what there is to be seen by now and gives
- * it to incident_sight(); may be NULL. Returns one, or NULL without memory.
- */
-struct incidents *incidents_new(struct engine *en, void (*drain)(void *ctx), void *ctx);
+struct incident_calls {
+	/* Reads what there is to be seen by now, and gives it to incident_sight(). May be NULL. */
+	void (*drain)(void *ctx);
+	/* Whether the cgroup at @s is gone, and its counters with it. May be NULL: not known of any. */
+	bool (*gone)(void *ctx, const struct spot *s);
+	void *ctx;
+};
+
+/* Takes what is submitted to @en from here on. Returns one, or NULL without memory. */
+struct incidents *incidents_new(struct engine *en, const struct incident_calls *calls);
 /* What waits is dropped. Takes NULL; returns NULL. */
 struct incidents *incidents_free(struct incidents *in);
 void incidents_set_level(struct incidents *in, enum incident_level level);

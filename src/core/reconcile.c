@@ -7,20 +7,17 @@
 
 #include "base/path.h"
 #include "base/saturate.h"
+#include "core/advances.h"
 
-/* An advance (event is NULL: told) or a candidate. */
-struct entry {
-	enum event_kind kind;
-	enum hierarchy hierarchy;
-	uint64_t id;
-	char *path;
-	bool below;
-	uint64_t when_ns;
-	uint64_t due_ns; /* a patient candidate is told then; else UINT64_MAX */
+#define FORGET_NS UINT64_C(1000000000) /* how often what is old is looked for */
+
+/* Seen, and not told before it is counted. */
+struct candidate {
+	struct sighted what;
+	char *path;      /* what.spot.path */
+	uint64_t due_ns; /* a patient one is told then; else UINT64_MAX */
 	struct event *event;
-	char *taker; /* a loose count at that path has claimed it: it may be exchanged */
-	uint64_t visit;
-	struct entry *prev, *next;
+	struct candidate *prev, *next;
 };
 
 /* A count that waits for names. */
@@ -33,10 +30,8 @@ struct pending {
 
 /* What was told without a name: a name that comes for it now is late. */
 struct debt {
-	enum event_kind kind;
-	enum hierarchy hierarchy;
-	uint64_t id;
-	char *path;
+	struct spot spot;
+	char *path; /* spot.path */
 	bool loose;
 	uint64_t count;
 	uint64_t told_ns;
@@ -48,12 +43,15 @@ struct reconcile {
 	unsigned expected;
 	bool missed;
 	bool draining;
-	uint64_t visit;        /* serial of the search that an entry was met in */
-	struct entry *entries; /* the oldest first */
-	size_t entries_n;
-	struct pending *pending;
+	struct advances *advances;
+	struct candidate *candidates;
+	size_t candidates_n;
+	struct pending *pending; /* the oldest first, as the next */
+	size_t pending_n;
 	struct debt *debts;
 	size_t debts_n;
+	uint64_t forgotten_ns; /* debts up to then were forgotten */
+	uint64_t forget_ns;    /* when to look for what is old */
 	struct reconcile_figures figures;
 };
 
@@ -61,24 +59,28 @@ struct reconcile *reconcile_new(const struct reconcile_calls *calls)
 {
 	struct reconcile *r = calloc(1, sizeof(*r));
 
-	if (r)
-		r->calls = *calls;
+	if (!r)
+		return NULL;
+	r->calls = *calls;
+	r->advances = advances_new();
+	if (!r->advances)
+		return reconcile_free(r);
 	return r;
 }
 
-static void entry_drop(struct reconcile *r, struct entry *s)
+static void candidate_drop(struct reconcile *r, struct candidate *c)
 {
-	DL_DELETE(r->entries, s);
-	r->entries_n--;
-	event_free(s->event);
-	free(s->path);
-	free(s->taker);
-	free(s);
+	DL_DELETE(r->candidates, c);
+	r->candidates_n--;
+	event_free(c->event);
+	free(c->path);
+	free(c);
 }
 
 static void pending_drop(struct reconcile *r, struct pending *p)
 {
 	DL_DELETE(r->pending, p);
+	r->pending_n--;
 	event_free(p->event);
 	free(p);
 }
@@ -95,12 +97,13 @@ struct reconcile *reconcile_free(struct reconcile *r)
 {
 	if (!r)
 		return NULL;
-	while (r->entries)
-		entry_drop(r, r->entries);
+	while (r->candidates)
+		candidate_drop(r, r->candidates);
 	while (r->pending)
 		pending_drop(r, r->pending);
 	while (r->debts)
 		debt_drop(r, r->debts);
+	advances_free(r->advances);
 	free(r);
 	return NULL;
 }
@@ -115,23 +118,14 @@ void reconcile_missed(struct reconcile *r)
 	r->missed = true;
 }
 
-static void tell(struct reconcile *r, struct event *e)
+static bool is_loose(const struct event *e)
 {
-	r->calls.tell(r->calls.ctx, e);
+	return e->removed || e->unplaced || e->below;
 }
 
-/* One place of a sighting against one of a count. */
-struct place {
-	enum event_kind kind;
-	enum hierarchy hierarchy;
-	uint64_t id;
-	const char *path;
-	bool loose;
-};
-
-static struct place place_of(const struct event *e, bool loose)
+static struct spot spot_of(const struct event *e)
 {
-	return (struct place){ e->kind, e->hierarchy, e->cgroup_id, e->cgroup, loose };
+	return (struct spot){ e->kind, e->hierarchy, e->cgroup_id, e->cgroup };
 }
 
 static bool same_hierarchy(enum hierarchy a, enum hierarchy b)
@@ -140,136 +134,120 @@ static bool same_hierarchy(enum hierarchy a, enum hierarchy b)
 }
 
 /* Whether what was counted at @p can be what was seen at @s. */
-static bool fits(const struct place *p, const struct sighted *s)
+static bool fits(const struct spot *p, bool loose, const struct sighted *s)
 {
-	if (p->kind != s->kind || !same_hierarchy(p->hierarchy, s->hierarchy))
+	if (p->kind != s->spot.kind || !same_hierarchy(p->hierarchy, s->spot.hierarchy))
 		return false;
-	if (!p->loose && p->id != 0 && s->id != 0)
-		return p->id == s->id;
-	if (!s->path)
+	if (!loose && p->id != 0 && s->spot.id != 0)
+		return p->id == s->spot.id;
+	if (!s->spot.path)
 		return false;
-	if (strcmp(p->path, s->path) == 0)
+	if (strcmp(p->path, s->spot.path) == 0)
 		return true;
 	/* A loose one covers what is below it; what was seen below somewhere may be any one there. */
-	return (p->loose && path_is_below(s->path, p->path)) ||
-	       (s->below && path_is_below(p->path, s->path));
+	return (loose && path_is_below(s->spot.path, p->path)) ||
+	       (s->below && path_is_below(p->path, s->spot.path));
 }
 
-static struct sighted sighted_of(const struct entry *s)
+static uint64_t claim_advances(struct reconcile *r, const struct spot *s, bool loose, uint64_t n)
 {
-	return (struct sighted){ .kind = s->kind,
-				 .hierarchy = s->hierarchy,
-				 .id = s->id,
-				 .path = s->path,
-				 .below = s->below,
-				 .when_ns = s->when_ns };
+	return loose ? advances_claim_below(r->advances, s, n) : advances_claim(r->advances, s, n);
 }
 
-static bool entry_fits(const struct place *p, const struct entry *s)
+/* @n of @counted were told by name. */
+static void lessen(struct event *counted, uint64_t n)
 {
-	const struct sighted seen = sighted_of(s);
-
-	return fits(p, &seen);
-}
-
-/* A named event is about to be told, or was: the count of @counted says so too. */
-static void add_evidence(struct event *e, const struct event *counted)
-{
-	e->evidence |= counted->evidence;
-	/* Where it happened is told by the one of both that knows it exactly. */
-	if (!e->cgroup || (e->below && !counted->below)) {
-		free(e->cgroup);
-		e->cgroup = strdup(counted->cgroup);
-		e->cgroup_id = counted->cgroup_id;
-		e->removed = counted->removed;
-		e->unplaced = counted->unplaced;
-		e->below = counted->below;
-	}
-	if (e->hierarchy == HIERARCHY_NONE)
-		e->hierarchy = counted->hierarchy;
-	if (e->limit_cgroup || !counted->limit_cgroup || e->constraint != OOM_CONSTRAINT_UNKNOWN)
-		return;
-	e->limit_cgroup = strdup(counted->limit_cgroup);
-	e->limit_id = counted->limit_id;
-	e->limit_bytes = counted->limit_bytes;
-	e->limit_or_above = counted->limit_or_above;
+	counted->count_min -= counted->count_min < n ? counted->count_min : n;
+	counted->count_max -= n;
 }
 
 static void tell_named(struct reconcile *r, struct event *e)
 {
 	if (e->kind == EVENT_KILL)
 		r->figures.identified++;
-	tell(r, e);
+	r->calls.tell(r->calls.ctx, e);
 }
 
-static void lessen(struct event *counted)
+/* The named @e is what @counted counts: each tells what it knows. Without memory @e stays as it is. */
+static void join(struct event *e, const struct event *counted)
 {
-	counted->count_min -= counted->count_min > 0;
-	counted->count_max--;
-}
+	char *text;
 
-/* @s is claimed by what @counted counts: told now, if it was not yet. */
-static void claimed(struct reconcile *r, struct entry *s, const struct event *counted)
-{
-	struct event *e = s->event;
-
-	if (!e)
-		return;
-	s->event = NULL;
-	add_evidence(e, counted);
-	tell_named(r, e);
-}
-
-/*
- * An entry that @p can claim: one that nobody has, or one that a loose count has and can exchange, by
- * the same rule. So the claims are at any time as many as can be: a maximum matching, and this is a step
- * along an augmenting path. A path leads from one loose count to another, and ends soon: those that hold
- * one entry lie above each other.
- */
-static struct entry *find_entry(struct reconcile *r, const struct place *p,
-				const struct event *counted)
-{
-	struct entry *s, *other;
-
-	DL_FOREACH (r->entries, s)
-		if (!s->taker && entry_fits(p, s))
-			return s;
-	DL_FOREACH (r->entries, s) {
-		const struct place holder = { s->kind, s->hierarchy, 0, s->taker, true };
-
-		if (!s->taker || s->visit == r->visit || !entry_fits(p, s))
-			continue;
-		s->visit = r->visit;
-		other = find_entry(r, &holder, counted);
-		if (!other)
-			continue;
-		other->taker = s->taker;
-		s->taker = NULL;
-		claimed(r, other, counted);
-		return s;
+	e->evidence |= counted->evidence;
+	if (e->hierarchy == HIERARCHY_NONE)
+		e->hierarchy = counted->hierarchy;
+	if (!e->cgroup || (e->below && !counted->below)) {
+		text = strdup(counted->cgroup);
+		if (text) {
+			free(e->cgroup);
+			e->cgroup = text;
+			e->cgroup_id = counted->cgroup_id;
+			e->removed = counted->removed;
+			e->unplaced = counted->unplaced;
+			e->below = counted->below;
+		}
 	}
-	return NULL;
+	if (e->limit_cgroup || !counted->limit_cgroup || e->constraint != OOM_CONSTRAINT_UNKNOWN)
+		return;
+	e->limit_cgroup = strdup(counted->limit_cgroup);
+	if (!e->limit_cgroup)
+		return;
+	e->limit_id = counted->limit_id;
+	e->limit_bytes = counted->limit_bytes;
+	e->limit_or_above = counted->limit_or_above;
+}
+
+/* Tells @e, which @counted has counted. False if it has no place: then it is told without a name. */
+static bool tell_counted(struct reconcile *r, struct event *e, struct event *counted)
+{
+	join(e, counted);
+	if (!e->cgroup) {
+		event_free(e);
+		return false;
+	}
+	lessen(counted, 1);
+	tell_named(r, e);
+	return true;
+}
+
+/* A loose count has taken it: should an exact one come for it, they can exchange. */
+static void make_exchangeable(struct reconcile *r, const struct sighted *what,
+			      const struct spot *taker)
+{
+	if (what->below || what->spot.id == 0 || !what->spot.path ||
+	    what->spot.hierarchy != taker->hierarchy)
+		return;
+	if (advances_add(r->advances, &what->spot, what->when_ns))
+		(void)advances_claim_below(r->advances, taker, 1);
+}
+
+static void claim_candidates(struct reconcile *r, struct event *counted, bool loose)
+{
+	const struct spot spot = spot_of(counted);
+	struct candidate *c, *tmp;
+
+	DL_FOREACH_SAFE (r->candidates, c, tmp) {
+		struct event *e = c->event;
+
+		if (counted->count_max == 0)
+			return;
+		if (!fits(&spot, loose, &c->what))
+			continue;
+		c->event = NULL;
+		if (tell_counted(r, e, counted) && loose)
+			make_exchangeable(r, &c->what, &spot);
+		candidate_drop(r, c);
+	}
 }
 
 /* @counted claims what it can. */
 static void claim_all(struct reconcile *r, struct event *counted, bool loose)
 {
-	const struct place p = place_of(counted, loose);
+	const struct spot spot = spot_of(counted);
 
-	while (counted->count_max > 0) {
-		struct entry *s;
-
-		r->visit++;
-		s = find_entry(r, &p, counted);
-		if (!s)
-			return;
-		lessen(counted);
-		claimed(r, s, counted);
-		if (loose)
-			s->taker = strdup(counted->cgroup);
-		if (!s->taker)
-			entry_drop(r, s);
-	}
+	lessen(counted, claim_advances(r, &spot, loose, counted->count_max));
+	if (counted->count_max > 0 && r->candidates)
+		claim_candidates(r, counted, loose);
 }
 
 static void debt_add(struct reconcile *r, const struct event *e, bool loose)
@@ -278,28 +256,26 @@ static void debt_add(struct reconcile *r, const struct event *e, bool loose)
 
 	if (!(r->expected & EVENT_MASK(e->kind)))
 		return;
+	if (r->debts_n == RECONCILE_DEBTS_MAX) {
+		if (r->debts->told_ns > r->forgotten_ns)
+			r->forgotten_ns = r->debts->told_ns;
+		debt_drop(r, r->debts);
+	}
 	d = calloc(1, sizeof(*d));
 	if (d)
 		d->path = strdup(e->cgroup);
 	if (!d || !d->path) {
+		r->forgotten_ns = e->boottime_ns + RECONCILE_WAIT_NS;
 		free(d);
 		return;
 	}
-	d->kind = e->kind;
-	d->hierarchy = e->hierarchy;
-	d->id = e->cgroup_id;
+	d->spot = spot_of(e);
+	d->spot.path = d->path;
 	d->loose = loose;
 	d->count = e->count_max;
 	d->told_ns = e->boottime_ns + RECONCILE_WAIT_NS;
-	if (r->debts_n == RECONCILE_DEBTS_MAX)
-		debt_drop(r, r->debts);
 	DL_APPEND(r->debts, d);
 	r->debts_n++;
-}
-
-static bool is_loose(const struct event *e)
-{
-	return e->removed || e->unplaced || e->below;
 }
 
 /* No name has come for what is left. */
@@ -314,7 +290,7 @@ static void tell_unnamed(struct reconcile *r, struct event *e, bool loose)
 		r->figures.unnamed = add_saturated(r->figures.unnamed, e->count_max);
 	}
 	debt_add(r, e, loose);
-	tell(r, e);
+	r->calls.tell(r->calls.ctx, e);
 }
 
 /*
@@ -323,35 +299,25 @@ static void tell_unnamed(struct reconcile *r, struct event *e, bool loose)
  */
 static void claim_related(struct reconcile *r, struct event *counted)
 {
-	struct entry *s, *tmp;
+	const struct spot spot = spot_of(counted);
 
-	if (counted->kind != EVENT_OOM || counted->hierarchy != HIERARCHY_V1)
-		return;
-	DL_FOREACH_SAFE (r->entries, s, tmp) {
-		if (counted->count_max == 0)
-			return;
-		if (s->kind == EVENT_OOM && s->hierarchy == HIERARCHY_V1 && !s->taker && s->path &&
-		    (path_is_below(s->path, counted->cgroup) ||
-		     path_is_below(counted->cgroup, s->path))) {
-			lessen(counted);
-			claimed(r, s, counted);
-			entry_drop(r, s);
-		}
-	}
+	if (counted->kind == EVENT_OOM && counted->hierarchy == HIERARCHY_V1)
+		lessen(counted, advances_claim_near(r->advances, &spot, counted->count_max,
+						    counted->boottime_ns));
 }
 
 static void release(struct reconcile *r, struct pending *p)
 {
 	struct event *e = p->event;
+	bool loose = p->loose;
 
 	p->event = NULL;
-	claim_all(r, e, p->loose);
+	pending_drop(r, p);
 	claim_related(r, e);
 	if (e->count_max == 0)
 		event_free(e);
 	else
-		tell_unnamed(r, e, p->loose);
-	pending_drop(r, p);
+		tell_unnamed(r, e, loose);
 }
 
 static void drain(struct reconcile *r)
@@ -365,8 +331,11 @@ static void drain(struct reconcile *r)
 
 static void wait_for_names(struct reconcile *r, struct event *e, bool loose)
 {
-	struct pending *p = calloc(1, sizeof(*p));
+	struct pending *p;
 
+	if (r->pending_n == RECONCILE_PENDING_MAX)
+		release(r, r->pending);
+	p = calloc(1, sizeof(*p));
 	if (!p) {
 		tell_unnamed(r, e, loose);
 		return;
@@ -375,6 +344,7 @@ static void wait_for_names(struct reconcile *r, struct event *e, bool loose)
 			       .loose = loose,
 			       .due_ns = e->boottime_ns + RECONCILE_WAIT_NS };
 	DL_APPEND(r->pending, p);
+	r->pending_n++;
 }
 
 /* What ends a cgroup, or says that its tasks wait, is told behind what it follows from. */
@@ -399,7 +369,7 @@ void reconcile_counted(struct reconcile *r, struct event *e)
 	if (e->kind != EVENT_OOM && e->kind != EVENT_KILL) {
 		if (e->kind == EVENT_GONE || e->kind == EVENT_PAUSED)
 			release_before(r, e);
-		tell(r, e);
+		r->calls.tell(r->calls.ctx, e);
 		return;
 	}
 	claim_all(r, e, loose);
@@ -415,144 +385,6 @@ void reconcile_counted(struct reconcile *r, struct event *e)
 		tell_unnamed(r, e, loose);
 }
 
-/* A count without a name: one that still waits for it, or one that was told. */
-struct unit {
-	struct pending *pending;
-	struct debt *debt;
-	char *taker; /* whose loose claim the sighting enters, on the heap; NULL: an exact one */
-};
-
-static bool debt_fits(const struct debt *d, const struct sighted *s, bool loose)
-{
-	const struct place p = { d->kind, d->hierarchy, d->id, d->path, d->loose };
-
-	return d->loose == loose && s->when_ns <= d->told_ns && fits(&p, s);
-}
-
-/* Exact counts first: what they want fits nobody else. */
-static bool find_direct(struct reconcile *r, const struct sighted *s, struct unit *ret)
-{
-	for (int loose = 0; loose < 2; loose++) {
-		struct pending *p;
-		struct debt *d;
-
-		DL_FOREACH (r->debts, d)
-			if (debt_fits(d, s, loose == 1)) {
-				*ret = (struct unit){ .debt = d,
-						      .taker = loose ? strdup(d->path) : NULL };
-				return true;
-			}
-		DL_FOREACH (r->pending, p) {
-			const struct place at = place_of(p->event, p->loose);
-
-			if (p->loose != (loose == 1) || !fits(&at, s))
-				continue;
-			*ret = (struct unit){ .pending = p,
-					      .taker = loose ? strdup(at.path) : NULL };
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The same from the other side: a loose count may give up what it has claimed for @s. */
-static bool find_unit(struct reconcile *r, const struct sighted *s, struct unit *ret)
-{
-	struct entry *other;
-
-	if (find_direct(r, s, ret))
-		return true;
-	DL_FOREACH (r->entries, other) {
-		const struct place holder = { other->kind, other->hierarchy, 0, other->taker,
-					      true };
-		const struct sighted seen = sighted_of(other);
-		char *taker;
-
-		if (!other->taker || other->visit == r->visit || !fits(&holder, s))
-			continue;
-		other->visit = r->visit;
-		if (!find_unit(r, &seen, ret))
-			continue;
-		taker = other->taker;
-		other->taker = ret->taker;
-		ret->taker = taker;
-		if (!other->taker)
-			entry_drop(r, other);
-		return true;
-	}
-	return false;
-}
-
-static struct entry *entry_new(const struct sighted *s)
-{
-	struct entry *n = calloc(1, sizeof(*n));
-
-	if (!n)
-		return NULL;
-	n->kind = s->kind;
-	n->hierarchy = s->hierarchy;
-	n->id = s->id;
-	n->below = s->below;
-	n->when_ns = s->when_ns;
-	n->due_ns = s->how == SIGHTED_PATIENT ? s->when_ns + RECONCILE_WAIT_NS : UINT64_MAX;
-	n->path = s->path ? strdup(s->path) : NULL;
-	if (s->path && !n->path) {
-		free(n);
-		return NULL;
-	}
-	return n;
-}
-
-/* Makes room: what has been claimed can be forgotten. */
-static bool have_room(struct reconcile *r)
-{
-	struct entry *s;
-
-	if (r->entries_n < RECONCILE_SIGHTED_MAX)
-		return true;
-	DL_FOREACH (r->entries, s)
-		if (s->taker) {
-			entry_drop(r, s);
-			return true;
-		}
-	return false;
-}
-
-static struct entry *entry_add(struct reconcile *r, const struct sighted *s)
-{
-	struct entry *n = have_room(r) ? entry_new(s) : NULL;
-
-	if (n) {
-		DL_APPEND(r->entries, n);
-		r->entries_n++;
-	}
-	return n;
-}
-
-static void keep(struct reconcile *r, const struct sighted *s, struct event *e)
-{
-	struct entry *n = entry_add(r, s);
-
-	if (!n) { /* the counters will tell it, without a name */
-		r->figures.dropped++;
-		r->missed = true;
-		event_free(e);
-	} else if (s->how == SIGHTED_SURE) {
-		tell_named(r, e);
-	} else {
-		n->event = e;
-	}
-}
-
-static void name_pending(struct reconcile *r, struct pending *p, struct event *e)
-{
-	lessen(p->event);
-	add_evidence(e, p->event);
-	tell_named(r, e);
-	if (p->event->count_max == 0)
-		pending_drop(r, p);
-}
-
 /* It was told without a name. */
 static void name_late(struct reconcile *r, struct debt *d, struct event *e)
 {
@@ -565,45 +397,144 @@ static void name_late(struct reconcile *r, struct debt *d, struct event *e)
 	event_free(e);
 }
 
-void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e)
+/*
+ * A count that had to go without a name can have one now: with what is seen at @s, which has just been
+ * added to the advances, or with another one that a loose count gives up for it. Returns whether @e,
+ * which names @s, is dealt with.
+ */
+static bool claim_for_debts(struct reconcile *r, const struct sighted *s, struct event *e)
 {
-	struct entry *n;
-	struct unit u;
+	struct debt *d;
 
-	r->visit++;
-	if (!find_unit(r, s, &u)) {
-		keep(r, s, e);
+	DL_FOREACH (r->debts, d)
+		if (d->spot.kind == s->spot.kind && s->when_ns <= d->told_ns &&
+		    claim_advances(r, &d->spot, d->loose, 1) == 1) {
+			name_late(r, d, e);
+			return true;
+		}
+	return false;
+}
+
+static bool claim_for_pending(struct reconcile *r, const struct sighted *s, struct event *e)
+{
+	struct pending *p;
+
+	DL_FOREACH (r->pending, p) {
+		const struct spot spot = spot_of(p->event);
+
+		if (spot.kind != s->spot.kind || claim_advances(r, &spot, p->loose, 1) != 1)
+			continue;
+		if (fits(&spot, p->loose, s))
+			join(e, p->event);
+		lessen(p->event, 1);
+		tell_named(r, e);
+		if (p->event->count_max == 0)
+			pending_drop(r, p);
+		return true;
+	}
+	return false;
+}
+
+static void left_to_counters(struct reconcile *r, struct event *e)
+{
+	r->figures.dropped++;
+	r->missed = true;
+	event_free(e);
+}
+
+static void sighted_sure(struct reconcile *r, const struct sighted *s, struct event *e)
+{
+	if (!advances_add(r->advances, &s->spot, s->when_ns))
+		left_to_counters(r, e);
+	else if (!claim_for_debts(r, s, e) && !claim_for_pending(r, s, e))
+		tell_named(r, e);
+}
+
+/* What counts there are for it already. Exact ones first: what they want fits nobody else. */
+static bool find_count(struct reconcile *r, const struct sighted *s, struct event *e)
+{
+	struct pending *p;
+	struct debt *d;
+
+	for (int loose = 0; loose < 2; loose++) {
+		DL_FOREACH (r->debts, d)
+			if (d->loose == (loose == 1) && s->when_ns <= d->told_ns &&
+			    fits(&d->spot, d->loose, s)) {
+				name_late(r, d, e);
+				return true;
+			}
+		DL_FOREACH (r->pending, p) {
+			const struct spot spot = spot_of(p->event);
+
+			if (p->loose != (loose == 1) || !fits(&spot, p->loose, s))
+				continue;
+			if (tell_counted(r, e, p->event) && p->loose)
+				make_exchangeable(r, s, &spot);
+			if (p->event->count_max == 0)
+				pending_drop(r, p);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void sighted_unsure(struct reconcile *r, const struct sighted *s, struct event *e)
+{
+	struct candidate *c;
+
+	if (find_count(r, s, e))
+		return;
+	c = r->candidates_n < RECONCILE_CANDIDATES_MAX ? calloc(1, sizeof(*c)) : NULL;
+	if (c && s->spot.path)
+		c->path = strdup(s->spot.path);
+	if (!c || (s->spot.path && !c->path)) {
+		free(c);
+		left_to_counters(r, e);
 		return;
 	}
-	if (u.taker) {
-		n = entry_add(r, s); /* without memory it cannot be exchanged */
-		if (n)
-			n->taker = u.taker;
-		else
-			free(u.taker);
-	}
-	if (u.debt)
-		name_late(r, u.debt, e);
+	c->what = *s;
+	c->what.spot.path = c->path;
+	c->due_ns = s->how == SIGHTED_PATIENT ? s->when_ns + RECONCILE_WAIT_NS : UINT64_MAX;
+	c->event = e;
+	DL_APPEND(r->candidates, c);
+	r->candidates_n++;
+}
+
+void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e)
+{
+	/* It may have been told without its name, and that be forgotten: only its count can tell. */
+	if (s->how == SIGHTED_SURE && s->when_ns > r->forgotten_ns)
+		sighted_sure(r, s, e);
 	else
-		name_pending(r, u.pending, e);
+		sighted_unsure(r, s, e);
+}
+
+/* It has waited for its count: that comes later, or never. */
+static void candidate_tell(struct reconcile *r, struct candidate *c)
+{
+	struct event *e = c->event;
+
+	c->event = NULL;
+	if (advances_add(r->advances, &c->what.spot, c->what.when_ns))
+		tell_named(r, e);
+	else
+		left_to_counters(r, e);
+	candidate_drop(r, c);
 }
 
 /* What has waited for its name, or for its count, until @due_ns is told without. */
 static void release_due(struct reconcile *r, uint64_t due_ns)
 {
+	struct candidate *c, *ctmp;
 	struct pending *p, *ptmp;
-	struct entry *s, *stmp;
 
 	drain(r);
 	DL_FOREACH_SAFE (r->pending, p, ptmp)
 		if (p->due_ns <= due_ns)
 			release(r, p);
-	DL_FOREACH_SAFE (r->entries, s, stmp) {
-		if (!s->event || s->due_ns > due_ns)
-			continue;
-		tell_named(r, s->event);
-		s->event = NULL;
-	}
+	DL_FOREACH_SAFE (r->candidates, c, ctmp)
+		if (c->due_ns <= due_ns)
+			candidate_tell(r, c);
 }
 
 void reconcile_flush(struct reconcile *r)
@@ -611,48 +542,58 @@ void reconcile_flush(struct reconcile *r)
 	release_due(r, UINT64_MAX - 1);
 }
 
-static void forget_entries(struct reconcile *r, uint64_t now_ns)
+static bool is_of_unknown_place(const struct candidate *c)
 {
-	struct entry *s, *tmp;
+	return c->what.spot.kind == EVENT_KILL && !c->path;
+}
 
-	DL_FOREACH_SAFE (r->entries, s, tmp)
-		/* An unclaimed advance stays: its count may come with the last reading. */
-		if ((s->event || s->taker) && s->when_ns + RECONCILE_KEEP_NS <= now_ns)
-			entry_drop(r, s);
+static void forget(struct reconcile *r, uint64_t now_ns)
+{
+	uint64_t until_ns = now_ns > RECONCILE_KEEP_NS ? now_ns - RECONCILE_KEEP_NS : 0;
+	struct candidate *c, *ctmp;
+	struct debt *d, *dtmp;
+
+	DL_FOREACH_SAFE (r->candidates, c, ctmp)
+		if (c->what.when_ns <= until_ns) {
+			r->figures.unknown += is_of_unknown_place(c);
+			candidate_drop(r, c);
+		}
+	DL_FOREACH_SAFE (r->debts, d, dtmp)
+		if (d->told_ns <= until_ns)
+			debt_drop(r, d);
+	advances_fold(r->advances, until_ns, r->calls.gone, r->calls.ctx);
+	r->forget_ns = now_ns + FORGET_NS;
 }
 
 void reconcile_run(struct reconcile *r, uint64_t now_ns)
 {
-	struct debt *d, *tmp;
-
 	if (reconcile_deadline(r) <= now_ns)
 		release_due(r, now_ns);
-	forget_entries(r, now_ns);
-	DL_FOREACH_SAFE (r->debts, d, tmp)
-		if (d->told_ns + RECONCILE_KEEP_NS <= now_ns)
-			debt_drop(r, d);
+	if (r->forget_ns <= now_ns)
+		forget(r, now_ns);
 }
 
 uint64_t reconcile_deadline(const struct reconcile *r)
 {
-	const struct pending *p;
-	const struct entry *s;
-	uint64_t due = UINT64_MAX;
+	uint64_t due = r->pending ? r->pending->due_ns : UINT64_MAX;
+	const struct candidate *c;
 
-	DL_FOREACH (r->pending, p)
-		due = p->due_ns < due ? p->due_ns : due;
-	DL_FOREACH (r->entries, s)
-		if (s->event && s->due_ns < due)
-			due = s->due_ns;
+	DL_FOREACH (r->candidates, c)
+		due = c->due_ns < due ? c->due_ns : due;
 	return due;
 }
 
 void reconcile_get_figures(const struct reconcile *r, struct reconcile_figures *ret)
 {
-	const struct entry *s;
+	const struct candidate *c;
 
 	*ret = r->figures;
-	DL_FOREACH (r->entries, s)
-		if (!s->event && !s->taker)
-			(s->hierarchy == HIERARCHY_V1 ? ret->ahead_v1 : ret->ahead)[s->kind]++;
+	DL_FOREACH (r->candidates, c)
+		ret->unknown += is_of_unknown_place(c);
+}
+
+struct advances_left reconcile_left(const struct reconcile *r, enum event_kind kind,
+				    enum hierarchy h)
+{
+	return advances_left(r->advances, kind, h, r->calls.gone, r->calls.ctx);
 }

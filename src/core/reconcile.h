@@ -12,21 +12,19 @@
  *   count first               PENDING    waits up to `wait_ns` for names, then told without
  *   name after that           late       counted, not told
  *
- * A count is exact (in that very cgroup) or loose (in that cgroup or below it). A loose one may claim
- * what an exact one needs later: then it takes another in exchange, if there is one, so that the order
- * in which counts come does not matter.
+ * A count is exact (in that very cgroup) or loose (in that cgroup or below it); which claims go together
+ * is advances.h's. Which of several kills in one cgroup a count is of cannot be told, and does not
+ * matter: as many are told as were counted.
  *
  * What is left of a range that may be 0 ("5 or 6", of a group kill) when all names have come is the
  * kernel's counting one victim twice. It is not told as long as no sighting was missed.
- *
- * Which of several kills in one cgroup a count is of cannot be told, and does not matter: as many are told
- * as were counted.
  *
  * Pure: no clock, no descriptor. All lists are bounded; what does not fit is left to the counters.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/advances.h"
 #include "core/event.h"
 
 struct reconcile;
@@ -36,12 +34,15 @@ struct reconcile_calls {
 	void (*tell)(void *ctx, struct event *e);
 	/* Reads all sightings that there are by now, with reconcile_sighted(). May be NULL. */
 	void (*drain)(void *ctx);
+	/* Whether the cgroup at @s is gone, and its counters with it. May be NULL: not known of any. */
+	bool (*gone)(void *ctx, const struct spot *s);
 	void *ctx;
 };
 
 #define RECONCILE_WAIT_NS UINT64_C(100000000)
 #define RECONCILE_KEEP_NS UINT64_C(60000000000)
-#define RECONCILE_SIGHTED_MAX 16384 /* advances and candidates */
+#define RECONCILE_CANDIDATES_MAX 4096
+#define RECONCILE_PENDING_MAX 4096
 #define RECONCILE_DEBTS_MAX 1024
 
 enum sighted_how {
@@ -51,23 +52,19 @@ enum sighted_how {
 };
 
 struct sighted {
-	enum event_kind kind; /* EVENT_OOM, EVENT_KILL */
-	enum hierarchy hierarchy;
-	uint64_t id;      /* of the cgroup; 0: not known */
-	const char *path; /* NULL: not known */
-	bool below;       /* in that cgroup or below it: more is not known */
+	struct spot spot;
+	bool below; /* in that cgroup or below it: more is not known */
 	uint64_t when_ns;
 	enum sighted_how how;
 };
 
 struct reconcile_figures {
-	uint64_t identified;  /* kills told with a name */
-	uint64_t late;        /* names that came when their kill had been told without */
-	uint64_t unnamed;     /* at most that many kills were told without a name */
-	uint64_t twice;       /* recounts that were known as such and not told */
-	uint64_t dropped;     /* sightings there was no room or memory for */
-	uint64_t ahead[2];    /* OOM, KILL: advances that no counter has confirmed, v2 */
-	uint64_t ahead_v1[2]; /* the same, v1 */
+	uint64_t identified; /* kills told with a name */
+	uint64_t late;       /* names that came when their kill had been told without */
+	uint64_t unnamed;    /* at most that many kills were told without a name */
+	uint64_t twice;      /* recounts that were known as such and not told */
+	uint64_t dropped;    /* sightings there was no room or memory for */
+	uint64_t unknown; /* kills of no known place that nobody counted: whose they were is open */
 };
 
 /* Returns one, or NULL without memory. @calls is copied. */
@@ -89,3 +86,6 @@ void reconcile_flush(struct reconcile *r);
 /* When to call reconcile_run() next; UINT64_MAX: nothing waits. */
 uint64_t reconcile_deadline(const struct reconcile *r);
 void reconcile_get_figures(const struct reconcile *r, struct reconcile_figures *ret);
+/* Advances of @kind that no counter has confirmed. */
+struct advances_left reconcile_left(const struct reconcile *r, enum event_kind kind,
+				    enum hierarchy h);

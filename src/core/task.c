@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/task.h"
 
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 const char *oom_constraint_name(enum oom_constraint c)
 {
@@ -39,25 +37,4 @@ struct oom_process *oom_process_free(struct oom_process *p)
 		free(p);
 	}
 	return NULL;
-}
-
-/* Copies one string; false without memory. */
-static bool copy(char **to, const char *from)
-{
-	*to = from ? strdup(from) : NULL;
-	return *to || !from;
-}
-
-struct oom_process *oom_process_dup(const struct oom_process *p)
-{
-	struct oom_process *d = malloc(sizeof(*d));
-
-	if (!d)
-		return NULL;
-	*d = *p;
-	d->cgroup = d->own_cgroup = d->cmdline = NULL;
-	if (!copy(&d->cgroup, p->cgroup) || !copy(&d->own_cgroup, p->own_cgroup) ||
-	    !copy(&d->cmdline, p->cmdline))
-		return oom_process_free(d);
-	return d;
 }

@@ -55,5 +55,3 @@ struct oom_process {
 /* One of which nothing is known yet, or NULL without memory. Freed with all its strings. */
 struct oom_process *oom_process_new(void);
 struct oom_process *oom_process_free(struct oom_process *p);
-/* A copy of @p with strings of its own, or NULL without memory. */
-struct oom_process *oom_process_dup(const struct oom_process *p);

@@ -420,3 +420,14 @@ uint64_t cgroup_mount_root_id(const struct cgroup_mount *m)
 
 	return fstat(m->root_fd, &st) < 0 ? 0 : st.st_ino;
 }
+
+bool cgroup_mount_lacks(const struct cgroup_mount *m, const char *path, uint64_t id)
+{
+	struct stat st;
+
+	while (*path == '/')
+		path++;
+	if (fstatat(m->root_fd, path, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	return st.st_ino != id;
+}

@@ -104,6 +104,9 @@ const struct cgroup_mount *cgroup_host_memory(const struct cgroup_host *host,
 /* The inode number of the directory that is visible as the root of @m, which is mounted; 0 on failure. */
 uint64_t cgroup_mount_root_id(const struct cgroup_mount *m);
 
+/* Whether the cgroup @id is no longer at @path below @m's root; false if that cannot be looked at. */
+bool cgroup_mount_lacks(const struct cgroup_mount *m, const char *path, uint64_t id);
+
 /*
  * Finds the cgroup called @name:
  *   self, pid:N        that of a process; self/a/b: a cgroup below (or ../a beside) it

@@ -23,7 +23,7 @@ struct witness {
 	struct incidents *incidents;
 	struct bpf_oom *bpf;
 	enum bpf_oom_level level; /* if there is bpf */
-	uint64_t lost;            /* victims, as told to the incidents */
+	uint64_t lost;            /* victims or messages, as told to the incidents */
 	struct kmsg kmsg;
 	struct source_io io;
 	bool blind; /* the messages can be read no more */
@@ -56,14 +56,18 @@ static void drain_kmsg(struct witness *w, uint64_t now_ns)
 	struct kmsg_kill kill;
 	int r = 0;
 
-	for (int i = 0; i < ROUND_MAX && r != KMSG_E_EMPTY && r >= 0; i++) {
+	/* After KMSG_E_AGAIN it is ready still: the next round. */
+	for (int i = 0; i < ROUND_MAX && r == 0; i++) {
 		r = kmsg_next(&w->kmsg, &kill);
 		if (r == 0)
 			incident_kmsg(w->incidents, &kill, now_ns);
 	}
+	incidents_lost(w->incidents, w->kmsg.lost - w->lost);
+	w->lost = w->kmsg.lost;
 	if (r < 0) {
 		kmsg_close(&w->kmsg); /* else it would be ready for ever */
 		w->blind = true;
+		incidents_set_level(w->incidents, INCIDENT_NOTHING);
 	}
 }
 
@@ -261,7 +265,7 @@ const char *witness_level(const struct witness *w)
 
 const char *witness_notice(const struct witness *w)
 {
-	if (w->lost > 0)
+	if (w->bpf && w->lost > 0)
 		return "the kernel's ring for names was full: kills are told without a name "
 		       "(a larger --bpf-ring=SIZE holds more)";
 	return w->blind ? "the kernel's messages can be read no more: kills are told without a name"

@@ -270,6 +270,17 @@ static char *copy_name(const char *name)
 	return name ? must(strdup(name)) : NULL;
 }
 
+static struct oom_process *process_dup(const struct oom_process *p)
+{
+	struct oom_process *d = must(oom_process_new());
+
+	*d = *p;
+	d->cgroup = p->cgroup ? must(strdup(p->cgroup)) : NULL;
+	d->own_cgroup = p->own_cgroup ? must(strdup(p->own_cgroup)) : NULL;
+	d->cmdline = p->cmdline ? must(strdup(p->cmdline)) : NULL;
+	return d;
+}
+
 struct event *fake_event_copy(const struct event *from)
 {
 	struct event *e = must(event_new(from->kind));
@@ -277,8 +288,8 @@ struct event *fake_event_copy(const struct event *from)
 	*e = *from;
 	e->cgroup = copy_name(from->cgroup);
 	e->limit_cgroup = copy_name(from->limit_cgroup);
-	e->trigger = from->trigger ? must(oom_process_dup(from->trigger)) : NULL;
-	e->victim = from->victim ? must(oom_process_dup(from->victim)) : NULL;
+	e->trigger = from->trigger ? process_dup(from->trigger) : NULL;
+	e->victim = from->victim ? process_dup(from->victim) : NULL;
 	if (from->details) {
 		e->details = must(oom_details_new());
 		*e->details = *from->details;

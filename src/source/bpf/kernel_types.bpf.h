@@ -123,6 +123,7 @@ struct percpu_counter {
 };
 
 struct mm_struct {
+	atomic_t mm_users;
 	unsigned long total_vm;
 	atomic_long_t pgtables_bytes;
 	struct task_struct *owner;

@@ -38,6 +38,9 @@ const volatile uint32_t processors = 0;
 const volatile uint64_t root_v1 = 0;
 const volatile uint64_t root_v2 = 0;
 
+/* The kernel sends them the signal right behind the mark, under one lock. */
+#define COLLATERAL_NS 10000000
+
 #define PROCESSORS_MAX 1024 /* what is beyond it is left out of the sum, which is then not exact */
 
 struct {
@@ -55,6 +58,7 @@ uint64_t scope_oc; /* struct oom_control; 0: the entry is not hooked */
 uint64_t scope_mm; /* of the last victim */
 uint32_t scope_victim;
 uint32_t scope_victims;
+uint64_t scope_marked_ns; /* when it was marked */
 
 struct workshop {
 	struct oom_record r;
@@ -253,8 +257,10 @@ static bool rss_exact(struct task_struct *task, struct mm_struct *mm)
 {
 	if (bpf_core_field_exists(mm->rss_stat))
 		return per_cpu_offsets && processors <= PROCESSORS_MAX;
+	/* Other processes with the same memory keep some pages to themselves, too. */
 	return !bpf_core_field_exists(task->rss_stat) ||
-	       BPF_CORE_READ(task, signal, nr_threads) == 1;
+	       (BPF_CORE_READ(task, signal, nr_threads) == 1 &&
+		BPF_CORE_READ(mm, mm_users.counter) == 1);
 }
 
 static void copy_mm(struct oom_record *r, struct task_struct *task, struct mm_struct *mm)
@@ -515,6 +521,7 @@ int mark_victim(struct bpf_raw_tracepoint_args *ctx)
 	scope_victims++;
 	scope_victim = task ? (uint32_t)BPF_CORE_READ(task, tgid) : 0;
 	scope_mm = task ? (uint64_t)BPF_CORE_READ(task, mm) : 0;
+	scope_marked_ns = bpf_ktime_get_boot_ns();
 	w = begin_record(OOM_RECORD_VICTIM);
 	if (!w)
 		return 0;
@@ -540,6 +547,12 @@ static bool is_collateral(struct task_struct *task, uint64_t result)
 		return false;
 	/* A process whose first thread has ended has no memory there to compare. */
 	mm = (uint64_t)BPF_CORE_READ(task, mm);
+	/*
+	 * Where the end of the oom is not seen, the same signal may come of something else a while later: a
+	 * pid namespace that ends sends it to all its processes, zombies among them.
+	 */
+	if (!scope_oc && (!mm || bpf_ktime_get_boot_ns() - scope_marked_ns > COLLATERAL_NS))
+		return false;
 	return (!mm || mm == scope_mm) && (uint32_t)BPF_CORE_READ(task, tgid) != scope_victim;
 }
 

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/advances.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/path.h"
+
+#define NEAR_NS UINT64_C(1000000000)
+
+struct cell_key {
+	uint64_t id;
+	uint32_t kind;
+	uint32_t hierarchy;
+};
+
+/* One cgroup. `left` are not claimed exactly; loose claims are on what is left. */
+struct cell {
+	struct cell_key key;
+	char *path;
+	uint64_t left;
+	uint64_t when_ns; /* of the last one */
+	UT_hash_handle hh;
+};
+
+/* Where loose counts were. */
+struct place {
+	enum event_kind kind;
+	enum hierarchy hierarchy;
+	char *path;
+	uint64_t claims;       /* here */
+	uint64_t claims_below; /* here and at places below */
+	uint64_t left_below;   /* advances in cgroups here and below */
+	struct place *prev, *next;
+};
+
+struct advances {
+	struct cell *cells; /* in the order in which they were made */
+	struct place *places;
+	size_t places_n;
+	uint64_t folded[2][3]; /* by kind and hierarchy */
+};
+
+struct advances *advances_new(void)
+{
+	return calloc(1, sizeof(struct advances));
+}
+
+static void cell_drop(struct advances *a, struct cell *c)
+{
+	HASH_DEL(a->cells, c);
+	free(c->path);
+	free(c);
+}
+
+static void place_drop(struct advances *a, struct place *p)
+{
+	DL_DELETE(a->places, p);
+	a->places_n--;
+	free(p->path);
+	free(p);
+}
+
+struct advances *advances_free(struct advances *a)
+{
+	struct cell *c, *tmp;
+
+	if (!a)
+		return NULL;
+	HASH_ITER (hh, a->cells, c, tmp)
+		cell_drop(a, c);
+	while (a->places)
+		place_drop(a, a->places);
+	free(a);
+	return NULL;
+}
+
+static struct cell_key key_of(const struct spot *s)
+{
+	return (struct cell_key){ s->id, (uint32_t)s->kind, (uint32_t)s->hierarchy };
+}
+
+static struct cell *cell_find(const struct advances *a, const struct spot *s)
+{
+	const struct cell_key key = key_of(s);
+	struct cell *c, *tmp;
+
+	if (s->id != 0) {
+		HASH_FIND(hh, a->cells, &key, sizeof(key), c);
+		return c;
+	}
+	HASH_ITER (hh, a->cells, c, tmp)
+		if (c->key.kind == key.kind && c->key.hierarchy == key.hierarchy &&
+		    strcmp(c->path, s->path) == 0)
+			return c;
+	return NULL;
+}
+
+static bool is_at_or_below(const char *path, const char *top)
+{
+	return strcmp(path, top) == 0 || path_is_below(path, top);
+}
+
+/* Whether what happens at @path in cells like @key is at @p or below it. */
+static bool covers(const struct place *p, const struct cell_key *key, const char *path)
+{
+	return p->kind == (enum event_kind)key->kind &&
+	       p->hierarchy == (enum hierarchy)key->hierarchy && is_at_or_below(path, p->path);
+}
+
+/* Changes what is left of @c by @n, one way or the other; a cell with nothing left is dropped. */
+static void cell_change(struct advances *a, struct cell *c, int64_t n)
+{
+	struct place *p;
+
+	DL_FOREACH (a->places, p)
+		if (covers(p, &c->key, c->path))
+			p->left_below += (uint64_t)n;
+	c->left += (uint64_t)n;
+	if (c->left == 0)
+		cell_drop(a, c);
+}
+
+/* How many more claims all places at or above @path can bear, @n at most. */
+static uint64_t slack_above(const struct advances *a, const struct cell_key *key, const char *path,
+			    uint64_t n)
+{
+	const struct place *p;
+
+	DL_FOREACH (a->places, p)
+		if (covers(p, key, path) && p->left_below - p->claims_below < n)
+			n = p->left_below - p->claims_below;
+	return n;
+}
+
+static uint64_t claim_cell(struct advances *a, struct cell *c, uint64_t n)
+{
+	n = slack_above(a, &c->key, c->path, n < c->left ? n : c->left);
+	if (n > 0)
+		cell_change(a, c, -(int64_t)n);
+	return n;
+}
+
+uint64_t advances_claim(struct advances *a, const struct spot *s, uint64_t n)
+{
+	struct cell *c = cell_find(a, s);
+
+	return c && n > 0 ? claim_cell(a, c, n) : 0;
+}
+
+/* Gives the claims at @p to cells, whichever: no count that comes later can exchange them any more. */
+static void place_settle(struct advances *a, struct place *p)
+{
+	struct cell *c, *tmp;
+	struct place *q;
+	uint64_t n = p->claims;
+
+	DL_FOREACH (a->places, q)
+		if (q->kind == p->kind && q->hierarchy == p->hierarchy &&
+		    is_at_or_below(p->path, q->path))
+			q->claims_below -= n;
+	p->claims = 0;
+	HASH_ITER (hh, a->cells, c, tmp) {
+		if (n == 0)
+			break;
+		/* What other places need is left to them: all claims together were possible. */
+		if (covers(p, &c->key, c->path))
+			n -= claim_cell(a, c, n);
+	}
+	place_drop(a, p);
+}
+
+static struct cell *cell_make(struct advances *a, const struct spot *s)
+{
+	struct cell *c;
+
+	while (HASH_COUNT(a->cells) >= ADVANCES_MAX && a->places)
+		place_settle(a, a->places);
+	if (HASH_COUNT(a->cells) >= ADVANCES_MAX)
+		return NULL;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->key = key_of(s);
+	c->path = strdup(s->path);
+	if (!c->path) {
+		free(c);
+		return NULL;
+	}
+	HASH_ADD(hh, a->cells, key, sizeof(c->key), c);
+	if (!c->hh.tbl) { /* uthash without memory leaves the element out (HASH_NONFATAL_OOM) */
+		free(c->path);
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+bool advances_add(struct advances *a, const struct spot *s, uint64_t when_ns)
+{
+	struct cell *c = cell_find(a, s);
+
+	if (!c)
+		c = cell_make(a, s);
+	if (!c)
+		return false;
+	c->when_ns = when_ns;
+	cell_change(a, c, 1);
+	return true;
+}
+
+static struct place *place_make(struct advances *a, const struct spot *s)
+{
+	struct place *p = calloc(1, sizeof(*p)), *q;
+	struct cell *c, *tmp;
+
+	if (p)
+		p->path = strdup(s->path);
+	if (!p || !p->path) {
+		free(p);
+		return NULL;
+	}
+	if (a->places_n >= ADVANCES_PLACES)
+		place_settle(a, a->places);
+	p->kind = s->kind;
+	p->hierarchy = s->hierarchy;
+	HASH_ITER (hh, a->cells, c, tmp)
+		if (covers(p, &c->key, c->path))
+			p->left_below += c->left;
+	DL_FOREACH (a->places, q)
+		if (q->kind == p->kind && q->hierarchy == p->hierarchy &&
+		    is_at_or_below(q->path, p->path))
+			p->claims_below += q->claims;
+	DL_APPEND(a->places, p);
+	a->places_n++;
+	return p;
+}
+
+static struct place *place_find(struct advances *a, const struct spot *s)
+{
+	struct place *p;
+
+	DL_FOREACH (a->places, p)
+		if (p->kind == s->kind && p->hierarchy == s->hierarchy &&
+		    strcmp(p->path, s->path) == 0)
+			return p;
+	return place_make(a, s);
+}
+
+uint64_t advances_claim_below(struct advances *a, const struct spot *s, uint64_t n)
+{
+	const struct cell_key key = key_of(s);
+	struct place *p, *q;
+
+	if (!a->cells || n == 0)
+		return 0;
+	p = place_find(a, s);
+	if (!p)
+		return 0;
+	n = slack_above(a, &key, s->path, n);
+	p->claims += n;
+	DL_FOREACH (a->places, q)
+		if (covers(q, &key, s->path))
+			q->claims_below += n;
+	if (p->claims == 0)
+		place_drop(a, p);
+	return n;
+}
+
+uint64_t advances_claim_near(struct advances *a, const struct spot *s, uint64_t n, uint64_t when_ns)
+{
+	const struct cell_key key = key_of(s);
+	struct cell *c, *tmp;
+	uint64_t claimed = 0;
+
+	HASH_ITER (hh, a->cells, c, tmp) {
+		if (claimed == n)
+			break;
+		if (c->key.kind == key.kind && c->key.hierarchy == key.hierarchy &&
+		    c->when_ns + NEAR_NS > when_ns && when_ns + NEAR_NS > c->when_ns &&
+		    (is_at_or_below(c->path, s->path) || is_at_or_below(s->path, c->path)))
+			claimed += claim_cell(a, c, n - claimed);
+	}
+	return claimed;
+}
+
+static struct spot spot_of(const struct cell *c)
+{
+	return (struct spot){ (enum event_kind)c->key.kind, (enum hierarchy)c->key.hierarchy,
+			      c->key.id, c->path };
+}
+
+/* Loose claims are on advances in cgroups that are gone, as far as there are any. */
+struct advances_left advances_left(const struct advances *a, enum event_kind kind, enum hierarchy h,
+				   advances_gone gone, void *ctx)
+{
+	struct advances_left left = { a->folded[kind][h], a->folded[kind][h] };
+	const struct place *p;
+	struct cell *c, *tmp;
+	uint64_t claims = 0;
+
+	HASH_ITER (hh, a->cells, c, tmp) {
+		const struct spot s = spot_of(c);
+
+		if (s.kind != kind || s.hierarchy != h)
+			continue;
+		left.all += c->left;
+		left.gone += gone && gone(ctx, &s) ? c->left : 0;
+	}
+	DL_FOREACH (a->places, p)
+		if (p->kind == kind && p->hierarchy == h)
+			claims += p->claims;
+	left.all -= claims;
+	left.gone -= claims < left.gone ? claims : left.gone;
+	return left;
+}
+
+void advances_fold(struct advances *a, uint64_t until_ns, advances_gone gone, void *ctx)
+{
+	struct cell *c, *tmp;
+
+	HASH_ITER (hh, a->cells, c, tmp) {
+		const struct spot s = spot_of(c);
+		enum event_kind kind = s.kind;
+		enum hierarchy h = s.hierarchy;
+
+		if (c->when_ns > until_ns)
+			continue;
+		c->when_ns = until_ns + 1; /* asked again when that is old */
+		if (gone && gone(ctx, &s))
+			a->folded[kind][h] += claim_cell(a, c, c->left);
+	}
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+/*
+ * What was told ahead of its count: how many, in which cgroup, and which counts have claimed it
+ *
+ * A count is exact (of that very cgroup) or loose (of that cgroup or one below it). Nothing is said of
+ * *which* advance a loose count claims, only that all claims together must be possible: for every place
+ * with loose claims, the claims at or below it are no more than the advances left there. Loose counts lie
+ * above or below each other or apart, so by Hall's theorem that is enough, and the order in which counts
+ * and advances come makes no difference. What one claim costs is bounded by ADVANCES_PLACES.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/event.h"
+
+struct advances;
+
+#define ADVANCES_MAX 16384  /* cgroups with advances */
+#define ADVANCES_PLACES 256 /* places with loose claims */
+
+/* Where something happened: a cgroup, for one kind of event. */
+struct spot {
+	enum event_kind kind; /* EVENT_OOM, EVENT_KILL */
+	enum hierarchy hierarchy;
+	uint64_t id;      /* 0: not known */
+	const char *path; /* NULL: not known */
+};
+
+struct advances *advances_new(void);
+struct advances *advances_free(struct advances *a);
+/* One more was told at @s, whose id and path are known. False: there is no room or memory for it. */
+bool advances_add(struct advances *a, const struct spot *s, uint64_t when_ns);
+/* Up to @n were counted at @s. Returns how many of them were told ahead; they are done with. */
+uint64_t advances_claim(struct advances *a, const struct spot *s, uint64_t n);
+/* Up to @n were counted at @s or below it; the same. */
+uint64_t advances_claim_below(struct advances *a, const struct spot *s, uint64_t n);
+/* The same for a count that may be of any cgroup above or below @s, at about @when_ns. */
+uint64_t advances_claim_near(struct advances *a, const struct spot *s, uint64_t n,
+			     uint64_t when_ns);
+
+typedef bool (*advances_gone)(void *ctx, const struct spot *s);
+/* Those that nobody claims: all of @kind and @h, and of those the ones in cgroups that are gone. */
+struct advances_left {
+	uint64_t all;
+	uint64_t gone;
+};
+struct advances_left advances_left(const struct advances *a, enum event_kind kind, enum hierarchy h,
+				   advances_gone gone, void *ctx);
+/* Puts what is older than @until_ns in cgroups that are gone into a figure, which is still `left`. */
+void advances_fold(struct advances *a, uint64_t until_ns, advances_gone gone, void *ctx);
