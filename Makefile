@@ -15,7 +15,7 @@ SETUP = -Dprefix=$(PREFIX) $(if $(BPF),-Dbpf=$(BPF))
 
 # Targets share build directories, and ninja uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all help deps demo test test-all test-slow install uninstall check format asan werror clang \
+.PHONY: all help deps demo test test-all test-slow test-matrix install uninstall check format asan werror clang \
 	cross-arm64 fuzz clean
 
 all: ## build build/oomnotify, build/liboomnotify.so and build/liboomnotify.a
@@ -47,6 +47,11 @@ test-slow: ## the slow suites alone
 	scripts/install-packages build test roots
 	scripts/build $(BUILD) $(SETUP)
 	scripts/run-tests $(BUILD) --which slow --log oomn-tests-slow
+
+test-matrix: ## more levels on more machines than CI has time for, about an hour
+	scripts/install-packages build test
+	scripts/build $(BUILD) $(SETUP)
+	scripts/run-tests $(BUILD) --which matrix --log oomn-tests-matrix
 
 install: all ## install below $(DESTDIR)$(PREFIX)
 	meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir '$(abspath $(DESTDIR))')

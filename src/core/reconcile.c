@@ -9,6 +9,9 @@
 #include "base/saturate.h"
 #include "core/advances.h"
 
+#define TURN_NS UINT64_C(5000000000)  /* that an oom may wait for others to be done */
+#define GROUP_NS UINT64_C(1000000000) /* between a group kill's counts */
+#define GROUPS 64
 #define FORGET_NS UINT64_C(1000000000) /* how often what is old is looked for */
 
 /* Seen, and not told before it is counted. */
@@ -38,6 +41,14 @@ struct debt {
 	struct debt *prev, *next;
 };
 
+/* A group kill: as many of the kills counted there are a victim counted twice, at most. */
+struct group {
+	char *path;
+	enum hierarchy hierarchy;
+	uint64_t recounts;
+	uint64_t when_ns;
+};
+
 struct reconcile {
 	struct reconcile_calls calls;
 	unsigned expected;
@@ -50,6 +61,8 @@ struct reconcile {
 	size_t pending_n;
 	struct debt *debts;
 	size_t debts_n;
+	struct group groups[GROUPS];
+	size_t groups_next;
 	uint64_t forgotten_ns; /* debts up to then were forgotten */
 	uint64_t forget_ns;    /* when to look for what is old */
 	struct reconcile_figures figures;
@@ -104,6 +117,8 @@ struct reconcile *reconcile_free(struct reconcile *r)
 	while (r->debts)
 		debt_drop(r, r->debts);
 	advances_free(r->advances);
+	for (size_t i = 0; i < GROUPS; i++)
+		free(r->groups[i].path);
 	free(r);
 	return NULL;
 }
@@ -278,10 +293,49 @@ static void debt_add(struct reconcile *r, const struct event *e, bool loose)
 	r->debts_n++;
 }
 
+static void group_add(struct reconcile *r, const struct event *e)
+{
+	struct group *g = &r->groups[r->groups_next];
+
+	free(g->path);
+	*g = (struct group){ .path = strdup(e->cgroup), /* without memory: none */
+			     .hierarchy = e->hierarchy,
+			     .recounts = e->count_max,
+			     .when_ns = e->boottime_ns };
+	r->groups_next = (r->groups_next + 1) % GROUPS;
+}
+
+static bool is_of_group(const struct group *g, const struct event *e, bool loose)
+{
+	uint64_t apart_ns = g->when_ns > e->boottime_ns ? g->when_ns - e->boottime_ns
+							: e->boottime_ns - g->when_ns;
+
+	return g->path && g->recounts > 0 && apart_ns <= GROUP_NS && g->hierarchy == e->hierarchy &&
+	       (strcmp(e->cgroup, g->path) == 0 || path_is_below(e->cgroup, g->path) ||
+		(loose && path_is_below(g->path, e->cgroup)));
+}
+
+/* Kills for which no name came, where every victim is seen: a group kill's recount is none. */
+static void take_recounts(struct reconcile *r, struct event *e, bool loose)
+{
+	for (size_t i = 0; i < GROUPS; i++) {
+		struct group *g = &r->groups[i];
+		uint64_t n;
+
+		if (!is_of_group(g, e, loose))
+			continue;
+		n = g->recounts < e->count_min ? g->recounts : e->count_min;
+		g->recounts -= n;
+		e->count_min -= n;
+	}
+}
+
 /* No name has come for what is left. */
 static void tell_unnamed(struct reconcile *r, struct event *e, bool loose)
 {
 	if (e->kind == EVENT_KILL) {
+		if (!r->missed && (r->expected & EVENT_MASK(EVENT_KILL)))
+			take_recounts(r, e, loose);
 		if (e->count_min == 0 && !r->missed && (r->expected & EVENT_MASK(EVENT_KILL))) {
 			r->figures.twice = add_saturated(r->figures.twice, e->count_max);
 			event_free(e);
@@ -369,6 +423,8 @@ void reconcile_counted(struct reconcile *r, struct event *e)
 	if (e->kind != EVENT_OOM && e->kind != EVENT_KILL) {
 		if (e->kind == EVENT_GONE || e->kind == EVENT_PAUSED)
 			release_before(r, e);
+		if (e->kind == EVENT_GROUP_KILL)
+			group_add(r, e);
 		r->calls.tell(r->calls.ctx, e);
 		return;
 	}
@@ -398,6 +454,17 @@ static void name_late(struct reconcile *r, struct debt *d, struct event *e)
 }
 
 /*
+ * Whether what is seen at @s may have been counted when @d was told. A kill is counted and marked in one;
+ * who hits a limit is counted, and then waits for its turn to look for a victim.
+ */
+static bool is_in_time(const struct debt *d, const struct sighted *s)
+{
+	uint64_t slack_ns = s->spot.kind == EVENT_OOM ? TURN_NS : 0;
+
+	return s->when_ns <= d->told_ns + slack_ns;
+}
+
+/*
  * A count that had to go without a name can have one now: with what is seen at @s, which has just been
  * added to the advances, or with another one that a loose count gives up for it. Returns whether @e,
  * which names @s, is dealt with.
@@ -407,7 +474,7 @@ static bool claim_for_debts(struct reconcile *r, const struct sighted *s, struct
 	struct debt *d;
 
 	DL_FOREACH (r->debts, d)
-		if (d->spot.kind == s->spot.kind && s->when_ns <= d->told_ns &&
+		if (d->spot.kind == s->spot.kind && is_in_time(d, s) &&
 		    claim_advances(r, &d->spot, d->loose, 1) == 1) {
 			name_late(r, d, e);
 			return true;
@@ -458,7 +525,7 @@ static bool find_count(struct reconcile *r, const struct sighted *s, struct even
 
 	for (int loose = 0; loose < 2; loose++) {
 		DL_FOREACH (r->debts, d)
-			if (d->loose == (loose == 1) && s->when_ns <= d->told_ns &&
+			if (d->loose == (loose == 1) && is_in_time(d, s) &&
 			    fits(&d->spot, d->loose, s)) {
 				name_late(r, d, e);
 				return true;

@@ -443,6 +443,13 @@ static uint64_t ooms_unproven(const struct v1_source *v1)
 	return doubt;
 }
 
+static void unproven(struct balance *b, enum event_kind kind, uint64_t n, unsigned reasons)
+{
+	b->kind[kind].unproven = n;
+	b->kind[kind].reasons |= reasons;
+	b->reasons |= reasons;
+}
+
 static void v1_balance(const struct source *s, struct balance *sum)
 {
 	const struct v1_source *v1 = v1_from_const(s);
@@ -454,29 +461,26 @@ static void v1_balance(const struct source *s, struct balance *sum)
 						   .reported = v1->reported[k] };
 	b.kind[EVENT_OOM].unproven = ooms_unproven(v1);
 	if (b.kind[EVENT_OOM].unproven > 0)
-		b.reasons |= UNPROVEN_V1_CHANGING;
+		unproven(&b, EVENT_OOM, b.kind[EVENT_OOM].unproven, UNPROVEN_V1_CHANGING);
 	b.kind[EVENT_KILL].unproven = excess < v1->kills_doubtful ? excess : v1->kills_doubtful;
 	if (b.kind[EVENT_KILL].unproven > 0)
-		b.reasons |= UNPROVEN_V1_GONE;
-	if (v1->ooms_unseen) {
-		b.kind[EVENT_OOM].unproven = UINT64_MAX;
-		b.reasons |= UNPROVEN_V1_UNSEEN;
-	}
+		unproven(&b, EVENT_KILL, b.kind[EVENT_KILL].unproven, UNPROVEN_V1_GONE);
+	if (v1->ooms_unseen)
+		unproven(&b, EVENT_OOM, UINT64_MAX, UNPROVEN_V1_UNSEEN);
 	if (excess > 0 && v1_may_be_unseen(v1)) {
-		b.kind[EVENT_KILL].unproven = excess;
-		b.kind[EVENT_OOM].unproven = UINT64_MAX;
-		b.reasons |= UNPROVEN_V1_UNSEEN;
+		unproven(&b, EVENT_KILL, excess, UNPROVEN_V1_UNSEEN);
+		unproven(&b, EVENT_OOM, UINT64_MAX, UNPROVEN_V1_UNSEEN);
 	}
-	if (v1->blind) {
-		b.kind[EVENT_OOM].unproven = UINT64_MAX;
-		b.reasons |= v1_is_refused(v1) ? UNPROVEN_V1_POLLED : 0U;
-		b.reasons |= v1->no_events ? UNPROVEN_V1_DESCRIPTORS : 0U;
-	}
+	if (v1->blind)
+		unproven(&b, EVENT_OOM, UINT64_MAX,
+			 (v1_is_refused(v1) ? UNPROVEN_V1_POLLED : 0U) |
+				 (v1->no_events ? UNPROVEN_V1_DESCRIPTORS : 0U));
 	if (v1->unreadable || v1->unread > 0) {
-		b.kind[EVENT_OOM].unproven = UINT64_MAX;
-		b.kind[EVENT_KILL].unproven = UINT64_MAX;
-		b.reasons |=
+		unsigned reason =
 			v1->short_of_descriptors ? UNPROVEN_V1_DESCRIPTORS : UNPROVEN_UNREADABLE;
+
+		unproven(&b, EVENT_OOM, UINT64_MAX, reason);
+		unproven(&b, EVENT_KILL, UINT64_MAX, reason);
 	}
 	balance_add(sum, &b);
 }

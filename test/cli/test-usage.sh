@@ -149,7 +149,9 @@ run watch --kinds=kill,Oom /a
 ok 'unknown kind among others' refused 2 "unknown kind 'Oom'"
 run watch "--kinds=$(printf '%01000d' 0)" /a
 ok 'a very long kind' refused 2 "unknown kind '00000000000000000000000000000000':"
-for kind in oom kill group_kill collateral details paused gone lost oom,kill kill,kill; do
+run watch --kinds=details,gone
+ok 'details of nothing' refused 2 'details come with an oom or a kill'
+for kind in oom kill group_kill collateral oom,details paused gone lost oom,kill kill,kill; do
 	run watch -q "--kinds=$kind" /a
 	ok "--kinds=$kind" [ "$status" -eq 0 ]
 done

@@ -286,6 +286,55 @@ static void recount(void **state)
 	end(&t);
 }
 
+/* The range was all named, and the second count came by itself. */
+static void recount_by_itself(void **state)
+{
+	struct sighted s = kill_at("/g", 5, 10);
+	struct told t;
+
+	(void)state;
+	for (int missed = 0; missed < 2; missed++) {
+		begin(&t);
+		if (missed)
+			reconcile_missed(t.r);
+		for (int i = 0; i < 5; i++)
+			sight(&t, &s);
+		t.text[0] = '\0';
+		count(&t, EVENT_KILL, "/g", 5, EXACT, 0, 1, 20);
+		count(&t, EVENT_GROUP_KILL, "/g", 5, EXACT, 1, 1, 20);
+		expect(&t, "group_kill /g 1");
+		count_kills(&t, "/g", 5, 5, 30);
+		reconcile_flush(t.r);
+		expect(&t, missed ? "kill /g 1" : "");
+		count_kills(&t, "/g", 5, 1, 40); /* a group kill has one */
+		reconcile_flush(t.r);
+		expect(&t, "kill /g 1");
+		end(&t);
+	}
+}
+
+/* Fifty tasks hit a limit, and each waits for its turn: counted at once, seen one after the other. */
+static void turns(void **state)
+{
+	struct sighted s = kill_at("/a", 5, 10);
+	struct told t;
+
+	(void)state;
+	begin(&t);
+	s.spot.kind = EVENT_OOM;
+	count(&t, EVENT_OOM, "/a", 5, EXACT, 2, 2, 20);
+	sight(&t, &s);
+	expect(&t, "oom /a!");
+	reconcile_run(t.r, 20 + 100 * MS);
+	expect(&t, "oom /a 1");
+	s.when_ns = 300 * MS;
+	sight(&t, &s);
+	expect(&t, "");
+	sight(&t, &s);
+	expect(&t, "oom /a!");
+	end(&t);
+}
+
 /* A kernel message: where it was is known by path only, or only whereabouts; the count places it. */
 static void unsure(void **state)
 {
@@ -522,6 +571,8 @@ int main(void)
 		cmocka_unit_test(removed_claims_below),
 		cmocka_unit_test(exchange),
 		cmocka_unit_test(recount),
+		cmocka_unit_test(recount_by_itself),
+		cmocka_unit_test(turns),
 		cmocka_unit_test(unsure),
 		cmocka_unit_test(patient),
 		cmocka_unit_test(gone),
