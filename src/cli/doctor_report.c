@@ -67,7 +67,7 @@ static struct doctor_source look_at_kmsg(const struct doctor_report *r)
 	else if (!m->real_root)
 		s.why = "its messages name cgroups as the host sees them, and a part is seen here";
 	else if (r->facts->kmsg_readable != FACT_YES)
-		s.why = "/dev/kmsg may not be read";
+		s.why = "/dev/kmsg may not be read: CAP_SYSLOG is missing";
 	else
 		s = (struct doctor_source){ "kmsg", true, "names victims where BPF does not" };
 	return s;

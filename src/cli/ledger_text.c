@@ -151,6 +151,8 @@ int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
 		say_balanced(b, kinds);
 		return STATUS_OK;
 	}
+	if (b->identified > 0)
+		say("identified: kills told with their victim: %" PRIu64, b->identified);
 	if (verdict == BALANCE_DIFFERS)
 		say_differences(b, kinds);
 	say_reasons(b, kinds, unsettled);

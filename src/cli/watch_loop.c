@@ -256,7 +256,8 @@ static int on_details(sd_event_source *source, int fd, uint32_t events, void *us
 	(void)fd;
 	(void)events;
 	if (r < 0) { /* the rest is told without */
-		say_note("note: no details can be read any more: %s", errno_text(-r));
+		if (!w->args->quiet)
+			say_note("note: no details can be read any more: %s", errno_text(-r));
 		(void)source;
 		w->details = sd_event_source_disable_unref(w->details);
 	}

@@ -19,6 +19,7 @@
 
 #define GROUPS 64 /* incidents that a group kill may still be told of */
 #define OOMS 64   /* that a kill may still be told to come of */
+#define V1_TOO_LATE ((unsigned)(UNPROVEN_V1_CHANGING | UNPROVEN_V1_UNSEEN))
 #define RECENT_NS UINT64_C(1000000000)
 #define HELD 64 /* processes that died along with one oom's victims */
 #define HELD_NS UINT64_C(10000000)
@@ -80,7 +81,8 @@ struct incidents {
 	struct engine *engine;
 	struct reconcile *reconcile;
 	enum incident_level level;
-	bool missed; /* something was not seen: nothing is proven by sightings */
+	bool missed;      /* a kill was not seen: none is proven by sightings */
+	bool ooms_missed; /* the same of ooms */
 	uint64_t lost;
 	uint64_t number; /* the last one given */
 	uint64_t kmsg_number;
@@ -269,6 +271,11 @@ void incidents_lost(struct incidents *in, uint64_t n)
 	missed(in);
 }
 
+void incidents_lost_ooms(struct incidents *in)
+{
+	in->ooms_missed = true;
+}
+
 static void open_incident(struct incidents *in, const struct sighting *s)
 {
 	in->open = (struct open_incident){ .number = ++in->number,
@@ -361,7 +368,7 @@ static void see_limit(struct incidents *in, const struct sighting *s)
 	if (e)
 		sighted(in, s, &s->limit, e);
 	else
-		missed(in);
+		incidents_lost_ooms(in);
 }
 
 /*
@@ -523,6 +530,7 @@ void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t 
 		return;
 	if (!e->cgroup) { /* nothing says where: it could be any kill's name */
 		event_free(e);
+		incidents_lost(in, 1);
 		return;
 	}
 	what.spot.path = e->cgroup;
@@ -563,15 +571,24 @@ static void add_left(const struct incidents *in, enum event_kind kind, struct ba
 	struct advances_left v1 = reconcile_left(in->reconcile, kind, HIERARCHY_V1);
 	struct advances_left v2 = reconcile_left(in->reconcile, kind, HIERARCHY_V2);
 
+	uint64_t proven = add_saturated(kind == EVENT_OOM ? v1.all : v1.gone,
+					v2.gone < line->unproven ? v2.gone : line->unproven);
+
 	line->reported = add_saturated(line->reported, add_saturated(v1.all, v2.all));
-	line->counted = add_saturated(line->counted, kind == EVENT_OOM ? v1.all : v1.gone);
-	line->counted =
-		add_saturated(line->counted, v2.gone < line->unproven ? v2.gone : line->unproven);
+	line->counted = add_saturated(line->counted, proven);
+	if (line->unproven != UINT64_MAX)
+		line->unproven -= proven < line->unproven ? proven : line->unproven;
+}
+
+static void prove(struct balance_line *line)
+{
+	line->unproven = 0;
+	line->reasons = 0;
 }
 
 void incidents_balance(const struct incidents *in, struct balance *sum)
 {
-	struct balance_line *kills = &sum->kind[EVENT_KILL];
+	struct balance_line *kills = &sum->kind[EVENT_KILL], *ooms = &sum->kind[EVENT_OOM];
 	struct reconcile_figures f;
 
 	reconcile_get_figures(in->reconcile, &f);
@@ -580,9 +597,14 @@ void incidents_balance(const struct incidents *in, struct balance *sum)
 	sum->identified = f.identified;
 	sum->names_late = f.late;
 	sum->names_lost = add_saturated(in->lost, f.dropped);
+	if (in->level < INCIDENT_VICTIMS || in->missed || f.dropped > 0 || f.unknown > 0)
+		return;
 	/* Every kill is seen where it happens: none was missed, whatever became of the counters. */
-	if (in->level >= INCIDENT_VICTIMS && !in->missed && f.dropped == 0 && f.unknown == 0) {
-		kills->unproven = 0;
-		kills->reasons = 0;
-	}
+	prove(kills);
+	/*
+	 * So is every oom for which a victim was looked for. v1 counts none of them, it only signals: of
+	 * cgroups that were not registered in time, what was seen is all there is to be known.
+	 */
+	if (in->level == INCIDENT_OOMS && !in->ooms_missed && (ooms->reasons & ~V1_TOO_LATE) == 0)
+		prove(ooms);
 }

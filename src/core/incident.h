@@ -46,8 +46,10 @@ void incidents_set_level(struct incidents *in, enum incident_level level);
 void incident_sight(struct incidents *in, const struct sighting *s);
 /* The same of a kill that the kernel's messages told at about @now_ns. */
 void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t now_ns);
-/* @n records more were lost: kills may come without a name. */
+/* @n names of victims more were lost, or have no place: kills may come without. */
 void incidents_lost(struct incidents *in, uint64_t n);
+/* Some record of an oom was lost. */
+void incidents_lost_ooms(struct incidents *in);
 /* Tells what has waited for a name long enough. */
 void incidents_run(struct incidents *in, uint64_t now_ns);
 /* Tells all that waits. */

@@ -193,18 +193,22 @@ int v1_read_control(struct v1_source *v1, struct v1_node *n, struct v1_control *
 /*
  * The ooms at this limit before it was registered, which nobody has signalled. A charge that fails at
  * the limit is tried again at least so often before the kernel gives up: 5 times in old kernels, 16
- * times since 5.8.
+ * times since 5.8. Not every such charge is counted as failed, but its kill is, if there was one.
  */
-static void doubt_early_ooms(struct v1_source *v1, int dir_fd)
+static void doubt_early_ooms(struct v1_source *v1, struct v1_node *n, int dir_fd)
 {
-	uint64_t memory = 0, memsw = 0;
+	uint64_t memory = 0, memsw = 0, ooms;
+	struct v1_control c;
 
 	if (v1_read_u64(v1, dir_fd, "memory.failcnt", &memory) < 0) {
 		v1_unseen(v1); /* it is gone already: what was before will never be known */
 		return;
 	}
 	(void)v1_read_u64(v1, dir_fd, "memory.memsw.failcnt", &memsw);
-	v1_doubt_ooms(v1, memory / FAILED_CHARGES_MIN + memsw / FAILED_CHARGES_MIN);
+	ooms = memory / FAILED_CHARGES_MIN + memsw / FAILED_CHARGES_MIN;
+	if (v1_read_control(v1, n, &c) == 0 && c.oom_kill > ooms)
+		ooms = c.oom_kill;
+	v1_doubt_ooms(v1, ooms);
 }
 
 /* Whether the limit of @n's parent is a limit of @n: 5.10 and before could be set up otherwise. */
@@ -312,7 +316,7 @@ int v1_register(struct v1_source *v1, struct v1_node *n, int dir_fd)
 	if (r < 0)
 		return 0;
 	if (n->covered && !v1->attaching)
-		doubt_early_ooms(v1, dir_fd);
+		doubt_early_ooms(v1, n, dir_fd);
 	signals_add(&v1->signals, &n->sig, up && up->event_fd >= 0 ? &up->sig : NULL, v1->now_ns);
 	if (v1->attaching)
 		signals_clear_doubt(&n->sig); /* the watch has not begun yet */

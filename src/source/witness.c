@@ -44,6 +44,8 @@ static void drain_bpf(struct witness *w)
 		else if (r < 0)
 			incidents_lost(w->incidents, 1);
 	}
+	if (bpf_oom_lost(w->bpf, SIGHTING_LIMIT) > 0)
+		incidents_lost_ooms(w->incidents);
 	lost = bpf_oom_lost(w->bpf, SIGHTING_VICTIM);
 	if (lost != w->lost) {
 		incidents_lost(w->incidents, lost - w->lost);

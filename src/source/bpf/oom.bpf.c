@@ -226,6 +226,13 @@ static int64_t rss_now(struct mm_struct *mm, uint32_t what)
 	return pages;
 }
 
+/*
+ * struct task_rss_stat { int events; int count[…]; }, and struct mm_rss_stat, which begins with its counts,
+ * are gone since 6.2. To ask a kernel for the layout of a type that it does not have makes libbpf look
+ * through the types of all modules, which takes CAP_SYS_ADMIN.
+ */
+#define TASK_RSS_COUNT 4
+
 /* Before 6.2 each thread keeps some pages to itself; those of other threads are not looked for. */
 static int64_t rss_before_6_2(struct task_struct *task, struct mm_struct *mm, uint32_t what)
 {
@@ -235,13 +242,12 @@ static int64_t rss_before_6_2(struct task_struct *task, struct mm_struct *mm, ui
 	bpf_probe_read_kernel(
 		&pages, sizeof(pages),
 		(char *)mm + bpf_core_field_offset(struct mm_struct___before_6_2, rss_stat) +
-			bpf_core_field_offset(struct mm_rss_stat, count) + what * sizeof(pages));
+			what * sizeof(pages));
 	if (bpf_core_field_exists(task->rss_stat))
 		bpf_probe_read_kernel(&kept, sizeof(kept),
 				      (char *)task +
 					      bpf_core_field_offset(struct task_struct, rss_stat) +
-					      bpf_core_field_offset(struct task_rss_stat, count) +
-					      what * sizeof(kept));
+					      TASK_RSS_COUNT + what * sizeof(kept));
 	return pages + kept;
 }
 
