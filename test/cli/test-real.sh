@@ -206,13 +206,13 @@ few='+bpf,+perfmon'
 if ! "$OOMNOTIFY" watch --source=bpf --timeout=0 "$scratch" >out 2>err; then
 	skip 'BPF by its own rights' 'no BPF here'
 elif ! setpriv --inh-caps "-all,$few" --ambient-caps "-all,$few" true 2>/dev/null; then
-	skip 'BPF by its own rights' 'setpriv does not know them'
+	skip 'BPF by its own rights' 'setpriv cannot give them here'
 else
-	(
-		ulimit -l unlimited 2>/dev/null
-		exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps "-all,$few" \
-			--ambient-caps "-all,$few" ./program watch --source=bpf --timeout=0 "$scratch"
-	) >out 2>err
+	lock='prlimit --memlock=unlimited'
+	$lock true 2>/dev/null || lock=
+	$lock setpriv --reuid 65534 --regid 65534 --clear-groups \
+		--inh-caps "-all,$few" --ambient-caps "-all,$few" ./program watch --source=bpf \
+		--timeout=0 "$scratch" >out 2>err
 	status=$?
 	ok 'BPF by its own rights' balanced_or_unproven
 fi

@@ -3,7 +3,7 @@
 # What the guest scripts share: a watcher that is started, stopped and judged. Sourced.
 #
 # Events are taken from `watch --json`; what the storm killed is compared with what they say, not
-# with what the ledger says of itself.
+# with what the ledger says of itself. Shown is what the counters prove alone: names are test/incident's.
 
 OUT=/tmp/events.json
 ERR=/tmp/watch.err
@@ -20,7 +20,7 @@ begin() {
 	rm -f "$OUT" "$ERR"
 	: >"$ERR"
 	# shellcheck disable=SC2086
-	${AS-} oomnotify watch --json "$@" >"$OUT" 2>"$ERR" &
+	${AS-} oomnotify watch --json --source=counters "$@" >"$OUT" 2>"$ERR" &
 	WATCH=$!
 	until grep -q ready "$ERR"; do
 		kill -0 "$WATCH" 2>/dev/null || fail "watch $* did not start"
