@@ -319,6 +319,7 @@ int monitor_settle(struct monitor *m)
 	bool again = false;
 	int r;
 
+	incidents_settling(m->incidents, now_ns);
 	for (unsigned i = 0; i < SOURCES; i++) {
 		if (!m->sources[i])
 			continue;

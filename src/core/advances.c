@@ -8,6 +8,7 @@
 
 #include "base/path.h"
 
+#define ASKED_MAX 256 /* cgroups in one call */
 #define NEAR_NS UINT64_C(1000000000)
 
 struct cell_key {
@@ -21,7 +22,8 @@ struct cell {
 	struct cell_key key;
 	char *path;
 	uint64_t left;
-	uint64_t when_ns; /* of the last one */
+	uint64_t when_ns;  /* of the last one */
+	uint64_t asked_ns; /* when it was last asked whether the cgroup is gone */
 	UT_hash_handle hh;
 };
 
@@ -37,15 +39,28 @@ struct place {
 };
 
 struct advances {
+	advances_gone gone;
+	void *gone_ctx;
 	struct cell *cells; /* in the order in which they were made */
 	struct place *places;
 	size_t places_n;
 	uint64_t folded[2][3]; /* by kind and hierarchy */
 };
 
-struct advances *advances_new(void)
+struct advances *advances_new(advances_gone gone, void *ctx)
 {
-	return calloc(1, sizeof(struct advances));
+	struct advances *a = calloc(1, sizeof(*a));
+
+	if (a) {
+		a->gone = gone;
+		a->gone_ctx = ctx;
+	}
+	return a;
+}
+
+bool advances_exchange(const struct advances *a)
+{
+	return a->places != NULL;
 }
 
 static void cell_drop(struct advances *a, struct cell *c)
@@ -96,6 +111,19 @@ static struct cell *cell_find(const struct advances *a, const struct spot *s)
 		    strcmp(c->path, s->path) == 0)
 			return c;
 	return NULL;
+}
+
+static struct spot spot_of(const struct cell *c)
+{
+	return (struct spot){ (enum event_kind)c->key.kind, (enum hierarchy)c->key.hierarchy,
+			      c->key.id, c->path };
+}
+
+static bool is_gone(const struct advances *a, const struct cell *c)
+{
+	const struct spot s = spot_of(c);
+
+	return a->gone && a->gone(a->gone_ctx, &s);
 }
 
 static bool is_at_or_below(const char *path, const char *top)
@@ -150,10 +178,27 @@ uint64_t advances_claim(struct advances *a, const struct spot *s, uint64_t n)
 	return c && n > 0 ? claim_cell(a, c, n) : 0;
 }
 
-/* Gives the claims at @p to cells, whichever: no count that comes later can exchange them any more. */
-static void place_settle(struct advances *a, struct place *p)
+/* Gives up to @n claims at @p to cells; @dead: to those of cgroups that are gone alone. */
+static uint64_t give_claims(struct advances *a, const struct place *p, uint64_t n, bool dead)
 {
 	struct cell *c, *tmp;
+
+	HASH_ITER (hh, a->cells, c, tmp) {
+		if (n == 0)
+			break;
+		/* What other places need is left to them: all claims together were possible. */
+		if (covers(p, &c->key, c->path) && (!dead || is_gone(a, c)))
+			n -= claim_cell(a, c, n);
+	}
+	return n;
+}
+
+/*
+ * Gives the claims at @p to cells: no count that comes later can exchange them any more. Those of cgroups
+ * that are gone first: no exact count comes for them.
+ */
+static void place_settle(struct advances *a, struct place *p)
+{
 	struct place *q;
 	uint64_t n = p->claims;
 
@@ -162,13 +207,8 @@ static void place_settle(struct advances *a, struct place *p)
 		    is_at_or_below(p->path, q->path))
 			q->claims_below -= n;
 	p->claims = 0;
-	HASH_ITER (hh, a->cells, c, tmp) {
-		if (n == 0)
-			break;
-		/* What other places need is left to them: all claims together were possible. */
-		if (covers(p, &c->key, c->path))
-			n -= claim_cell(a, c, n);
-	}
+	n = give_claims(a, p, n, true);
+	(void)give_claims(a, p, n, false);
 	place_drop(a, p);
 }
 
@@ -286,15 +326,8 @@ uint64_t advances_claim_near(struct advances *a, const struct spot *s, uint64_t 
 	return claimed;
 }
 
-static struct spot spot_of(const struct cell *c)
-{
-	return (struct spot){ (enum event_kind)c->key.kind, (enum hierarchy)c->key.hierarchy,
-			      c->key.id, c->path };
-}
-
 /* Loose claims are on advances in cgroups that are gone, as far as there are any. */
-struct advances_left advances_left(const struct advances *a, enum event_kind kind, enum hierarchy h,
-				   advances_gone gone, void *ctx)
+struct advances_left advances_left(const struct advances *a, enum event_kind kind, enum hierarchy h)
 {
 	struct advances_left left = { a->folded[kind][h], a->folded[kind][h] };
 	const struct place *p;
@@ -302,12 +335,10 @@ struct advances_left advances_left(const struct advances *a, enum event_kind kin
 	uint64_t claims = 0;
 
 	HASH_ITER (hh, a->cells, c, tmp) {
-		const struct spot s = spot_of(c);
-
-		if (s.kind != kind || s.hierarchy != h)
+		if (c->key.kind != (uint32_t)kind || c->key.hierarchy != (uint32_t)h)
 			continue;
 		left.all += c->left;
-		left.gone += gone && gone(ctx, &s) ? c->left : 0;
+		left.gone += is_gone(a, c) ? c->left : 0;
 	}
 	DL_FOREACH (a->places, p)
 		if (p->kind == kind && p->hierarchy == h)
@@ -317,19 +348,65 @@ struct advances_left advances_left(const struct advances *a, enum event_kind kin
 	return left;
 }
 
-void advances_fold(struct advances *a, uint64_t until_ns, advances_gone gone, void *ctx)
+/* The lowest place with claims that covers @c, and how many of them can be on @c for good. */
+static struct place *lowest_claim(const struct advances *a, const struct cell *c, uint64_t *ret_n)
 {
+	struct place *p, *found = NULL;
+	uint64_t n = c->left;
+
+	DL_FOREACH (a->places, p)
+		if (p->claims > 0 && covers(p, &c->key, c->path) &&
+		    (!found || path_is_below(p->path, found->path)))
+			found = p;
+	if (!found)
+		return NULL;
+	DL_FOREACH (a->places, p)
+		if (covers(p, &c->key, c->path) && path_is_below(p->path, found->path) &&
+		    p->left_below - p->claims_below < n)
+			n = p->left_below - p->claims_below;
+	*ret_n = n < found->claims ? n : found->claims;
+	return found;
+}
+
+/* @c's cgroup is gone: what loose counts have claimed of it they keep. Frees @c if nothing is left. */
+static void fix_claims(struct advances *a, struct cell *c)
+{
+	struct place *p, *q;
+	uint64_t n = 0;
+
+	p = lowest_claim(a, c, &n);
+	if (!p || n == 0)
+		return;
+	p->claims -= n;
+	DL_FOREACH (a->places, q)
+		if (q->kind == p->kind && q->hierarchy == p->hierarchy &&
+		    is_at_or_below(p->path, q->path))
+			q->claims_below -= n;
+	cell_change(a, c, -(int64_t)n);
+	if (p->claims == 0)
+		place_drop(a, p);
+}
+
+void advances_fold(struct advances *a, uint64_t now_ns, uint64_t until_ns)
+{
+	unsigned asked = 0;
 	struct cell *c, *tmp;
 
 	HASH_ITER (hh, a->cells, c, tmp) {
-		const struct spot s = spot_of(c);
-		enum event_kind kind = s.kind;
-		enum hierarchy h = s.hierarchy;
+		enum event_kind kind = (enum event_kind)c->key.kind;
+		enum hierarchy h = (enum hierarchy)c->key.hierarchy;
+		uint64_t before = c->left, n;
 
-		if (c->when_ns > until_ns)
+		if (c->when_ns > until_ns || c->asked_ns > until_ns)
 			continue;
-		c->when_ns = until_ns + 1; /* asked again when that is old */
-		if (gone && gone(ctx, &s))
-			a->folded[kind][h] += claim_cell(a, c, c->left);
+		if (++asked > ASKED_MAX)
+			return;
+		c->asked_ns = now_ns;
+		if (!is_gone(a, c))
+			continue;
+		n = claim_cell(a, c, before);
+		a->folded[kind][h] += n;
+		if (n < before)
+			fix_claims(a, c);
 	}
 }

@@ -28,7 +28,10 @@ struct spot {
 	const char *path; /* NULL: not known */
 };
 
-struct advances *advances_new(void);
+typedef bool (*advances_gone)(void *ctx, const struct spot *s);
+
+/* @gone, which may be NULL, tells whether the cgroup at a spot is gone, and its counters with it. */
+struct advances *advances_new(advances_gone gone, void *ctx);
 struct advances *advances_free(struct advances *a);
 /* One more was told at @s, whose id and path are known. False: there is no room or memory for it. */
 bool advances_add(struct advances *a, const struct spot *s, uint64_t when_ns);
@@ -40,13 +43,18 @@ uint64_t advances_claim_below(struct advances *a, const struct spot *s, uint64_t
 uint64_t advances_claim_near(struct advances *a, const struct spot *s, uint64_t n,
 			     uint64_t when_ns);
 
-typedef bool (*advances_gone)(void *ctx, const struct spot *s);
+/* Whether loose counts have claims: then one count may take what another gave up. */
+bool advances_exchange(const struct advances *a);
+
 /* Those that nobody claims: all of @kind and @h, and of those the ones in cgroups that are gone. */
 struct advances_left {
 	uint64_t all;
 	uint64_t gone;
 };
-struct advances_left advances_left(const struct advances *a, enum event_kind kind, enum hierarchy h,
-				   advances_gone gone, void *ctx);
-/* Puts what is older than @until_ns in cgroups that are gone into a figure, which is still `left`. */
-void advances_fold(struct advances *a, uint64_t until_ns, advances_gone gone, void *ctx);
+struct advances_left advances_left(const struct advances *a, enum event_kind kind,
+				   enum hierarchy h);
+/*
+ * Lets go of what is older than @until_ns in cgroups that are gone: no exact count will come. What nobody
+ * claims of it is still `left`. Each cgroup is asked about once in a while.
+ */
+void advances_fold(struct advances *a, uint64_t now_ns, uint64_t until_ns);

@@ -20,6 +20,9 @@
 #define GROUPS 64 /* incidents that a group kill may still be told of */
 #define OOMS 64   /* that a kill may still be told to come of */
 #define V1_TOO_LATE ((unsigned)(UNPROVEN_V1_CHANGING | UNPROVEN_V1_UNSEEN))
+#define LIVING                                                                                     \
+	((unsigned)(UNPROVEN_UNREADABLE | UNPROVEN_RESTLESS | UNPROVEN_SWITCHED |                  \
+		    UNPROVEN_V1_DESCRIPTORS | UNPROVEN_V1_POLLED))
 #define RECENT_NS UINT64_C(1000000000)
 #define HELD 64 /* processes that died along with one oom's victims */
 #define HELD_NS UINT64_C(10000000)
@@ -296,7 +299,7 @@ static bool is_open(const struct incidents *in, const struct sighting *s)
 
 /* Gives @e, which names one oom or kill at @c, to be told once; or drops it: it is nobody's. */
 static void sighted(struct incidents *in, const struct sighting *s, const struct cgroup_id *c,
-		    struct event *e)
+		    struct event *e, bool sure)
 {
 	struct sighted what = {
 		.spot = { e->kind, e->hierarchy, c->known ? c->id : 0, e->cgroup },
@@ -315,7 +318,7 @@ static void sighted(struct incidents *in, const struct sighting *s, const struct
 		event_free(e);
 		return;
 	}
-	if (cover == ENGINE_COVER_SURE)
+	if (cover == ENGINE_COVER_SURE && sure)
 		what.how = s->in_oom ? SIGHTED_SURE : SIGHTED_PATIENT;
 	reconcile_sighted(in->reconcile, &what, e);
 }
@@ -366,7 +369,7 @@ static void see_limit(struct incidents *in, const struct sighting *s)
 		return;
 	e = incident_oom_event(s, in->open.number);
 	if (e)
-		sighted(in, s, &s->limit, e);
+		sighted(in, s, &s->limit, e, true);
 	else
 		incidents_lost_ooms(in);
 }
@@ -437,10 +440,12 @@ static void drop_held(struct incidents *in, const struct task_id *id)
  * Where nothing was seen of the oom, the counter in the sighting decides: the one that an earlier sighting
  * had counts no kill. A smaller one is a new account: memory was switched off and on.
  */
-static bool is_counted(struct incidents *in, const struct sighting *s)
+static bool is_counted(struct incidents *in, const struct sighting *s, bool *ret_sure)
 {
 	struct counted_at *c = NULL;
 	bool grown;
+
+	*ret_sure = true;
 
 	if (s->in_oom || !s->counted || !s->memory.known)
 		return true;
@@ -451,6 +456,7 @@ static bool is_counted(struct incidents *in, const struct sighting *s)
 		c = &in->counted[in->counted_next];
 		in->counted_next = (in->counted_next + 1) % CGROUPS;
 		*c = (struct counted_at){ .id = s->memory.id, .v1 = s->v1 };
+		*ret_sure = s->oom_kill <= 1; /* what was there before is not known */
 	}
 	grown = s->oom_kill != c->oom_kill;
 	c->oom_kill = s->oom_kill;
@@ -461,10 +467,11 @@ static bool is_counted(struct incidents *in, const struct sighting *s)
 static void see_victim(struct incidents *in, const struct sighting *s)
 {
 	struct event *e;
+	bool sure;
 
 	in->open.victim = s->task.pid;
 	in->open.seen_ns = s->when_ns;
-	if (!s->killed || !is_counted(in, s))
+	if (!s->killed || !is_counted(in, s, &sure))
 		return;
 	drop_held(in, &s->task);
 	e = incident_kill_event(s, in->open.number);
@@ -473,7 +480,7 @@ static void see_victim(struct incidents *in, const struct sighting *s)
 		return;
 	}
 	remember(in, e->cgroup, s->when_ns);
-	sighted(in, s, &s->memory, e);
+	sighted(in, s, &s->memory, e, sure);
 }
 
 static void see_collateral(struct incidents *in, const struct sighting *s)
@@ -545,6 +552,11 @@ void incidents_run(struct incidents *in, uint64_t now_ns)
 	reconcile_run(in->reconcile, now_ns);
 }
 
+void incidents_settling(struct incidents *in, uint64_t now_ns)
+{
+	reconcile_settling(in->reconcile, now_ns);
+}
+
 void incidents_flush(struct incidents *in)
 {
 	tell_held(in, UINT64_MAX);
@@ -571,8 +583,11 @@ static void add_left(const struct incidents *in, enum event_kind kind, struct ba
 	struct advances_left v1 = reconcile_left(in->reconcile, kind, HIERARCHY_V1);
 	struct advances_left v2 = reconcile_left(in->reconcile, kind, HIERARCHY_V2);
 
-	uint64_t proven = add_saturated(kind == EVENT_OOM ? v1.all : v1.gone,
-					v2.gone < line->unproven ? v2.gone : line->unproven);
+	/* Where counters of living cgroups are not known either, they contradict nothing. */
+	uint64_t lives = line->reasons & LIVING ? v1.all : v1.gone;
+	uint64_t v2_may = line->reasons & LIVING ? v2.all : v2.gone;
+	uint64_t proven = add_saturated(kind == EVENT_OOM ? v1.all : lives,
+					v2_may < line->unproven ? v2_may : line->unproven);
 
 	line->reported = add_saturated(line->reported, add_saturated(v1.all, v2.all));
 	line->counted = add_saturated(line->counted, proven);

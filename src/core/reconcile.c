@@ -9,16 +9,22 @@
 #include "base/saturate.h"
 #include "core/advances.h"
 
-#define TURN_NS UINT64_C(5000000000)  /* that an oom may wait for others to be done */
-#define GROUP_NS UINT64_C(1000000000) /* between a group kill's counts */
+#define TURN_NS UINT64_C(5000000000)    /* that an oom may wait for others to be done */
+#define HELD_UP_NS UINT64_C(1000000000) /* and a kill, between its count and its mark */
+#define GROUP_NS UINT64_C(1000000000)   /* between a group kill's counts */
 #define GROUPS 64
+#define TRIED_MAX 64                   /* debts that may be paid by exchange, for one sighting */
 #define FORGET_NS UINT64_C(1000000000) /* how often what is old is looked for */
 
-/* Seen, and not told before it is counted. */
+/*
+ * Seen, and not told before it is counted. A patient one is among the advances already, and is told when
+ * an exact count of its cgroup comes, or when it has waited.
+ */
 struct candidate {
 	struct sighted what;
 	char *path;      /* what.spot.path */
-	uint64_t due_ns; /* a patient one is told then; else UINT64_MAX */
+	bool booked;     /* patient: among the advances */
+	uint64_t due_ns; /* and told then; else UINT64_MAX */
 	struct event *event;
 	struct candidate *prev, *next;
 };
@@ -63,6 +69,7 @@ struct reconcile {
 	size_t debts_n;
 	struct group groups[GROUPS];
 	size_t groups_next;
+	uint64_t settling_ns;  /* UINT64_MAX: not yet */
 	uint64_t forgotten_ns; /* debts up to then were forgotten */
 	uint64_t forget_ns;    /* when to look for what is old */
 	struct reconcile_figures figures;
@@ -75,7 +82,8 @@ struct reconcile *reconcile_new(const struct reconcile_calls *calls)
 	if (!r)
 		return NULL;
 	r->calls = *calls;
-	r->advances = advances_new();
+	r->settling_ns = UINT64_MAX;
+	r->advances = advances_new(calls->gone, calls->ctx);
 	if (!r->advances)
 		return reconcile_free(r);
 	return r;
@@ -131,6 +139,12 @@ void reconcile_expect(struct reconcile *r, unsigned kinds)
 void reconcile_missed(struct reconcile *r)
 {
 	r->missed = true;
+}
+
+void reconcile_settling(struct reconcile *r, uint64_t now_ns)
+{
+	if (r->settling_ns == UINT64_MAX)
+		r->settling_ns = now_ns;
 }
 
 static bool is_loose(const struct event *e)
@@ -246,7 +260,7 @@ static void claim_candidates(struct reconcile *r, struct event *counted, bool lo
 
 		if (counted->count_max == 0)
 			return;
-		if (!fits(&spot, loose, &c->what))
+		if (c->booked || !fits(&spot, loose, &c->what))
 			continue;
 		c->event = NULL;
 		if (tell_counted(r, e, counted) && loose)
@@ -255,14 +269,35 @@ static void claim_candidates(struct reconcile *r, struct event *counted, bool lo
 	}
 }
 
-/* @counted claims what it can. */
-static void claim_all(struct reconcile *r, struct event *counted, bool loose)
+/* An exact count has claimed @n advances of its cgroup: those that wait for it are told with it. */
+static void tell_booked(struct reconcile *r, const struct event *counted, uint64_t n)
 {
 	const struct spot spot = spot_of(counted);
+	struct candidate *c, *tmp;
 
-	lessen(counted, claim_advances(r, &spot, loose, counted->count_max));
-	if (counted->count_max > 0 && r->candidates)
-		claim_candidates(r, counted, loose);
+	DL_FOREACH_SAFE (r->candidates, c, tmp) {
+		struct event *e = c->event;
+
+		if (n == 0)
+			return;
+		if (!c->booked || !fits(&spot, false, &c->what))
+			continue;
+		n--;
+		c->event = NULL;
+		join(e, counted);
+		tell_named(r, e);
+		candidate_drop(r, c);
+	}
+}
+
+static void claim_told(struct reconcile *r, struct event *counted, bool loose)
+{
+	const struct spot spot = spot_of(counted);
+	uint64_t n = claim_advances(r, &spot, loose, counted->count_max);
+
+	lessen(counted, n);
+	if (n > 0 && !loose && r->candidates)
+		tell_booked(r, counted, n);
 }
 
 static void debt_add(struct reconcile *r, const struct event *e, bool loose)
@@ -318,12 +353,17 @@ static bool is_of_group(const struct group *g, const struct event *e, bool loose
 /* Kills for which no name came, where every victim is seen: a group kill's recount is none. */
 static void take_recounts(struct reconcile *r, struct event *e, bool loose)
 {
+	uint64_t maybe = e->count_max - e->count_min; /* recounts already, as the ledger has it */
+
 	for (size_t i = 0; i < GROUPS; i++) {
 		struct group *g = &r->groups[i];
 		uint64_t n;
 
 		if (!is_of_group(g, e, loose))
 			continue;
+		n = g->recounts < maybe ? g->recounts : maybe;
+		g->recounts -= n;
+		maybe -= n;
 		n = g->recounts < e->count_min ? g->recounts : e->count_min;
 		g->recounts -= n;
 		e->count_min -= n;
@@ -428,11 +468,14 @@ void reconcile_counted(struct reconcile *r, struct event *e)
 		r->calls.tell(r->calls.ctx, e);
 		return;
 	}
-	claim_all(r, e, loose);
+	claim_told(r, e, loose);
 	if (e->count_max > 0 && (r->expected & EVENT_MASK(e->kind))) {
 		drain(r);
-		claim_all(r, e, loose);
+		claim_told(r, e, loose);
 	}
+	/* Only then what may be older than it seems. */
+	if (e->count_max > 0 && r->candidates)
+		claim_candidates(r, e, loose);
 	if (e->count_max == 0)
 		event_free(e);
 	else if (r->expected & EVENT_MASK(e->kind))
@@ -454,12 +497,12 @@ static void name_late(struct reconcile *r, struct debt *d, struct event *e)
 }
 
 /*
- * Whether what is seen at @s may have been counted when @d was told. A kill is counted and marked in one;
- * who hits a limit is counted, and then waits for its turn to look for a victim.
+ * Whether what is seen at @s may have been counted when @d was told. A kill is counted and then marked, by a
+ * task that may be held up in between; who hits a limit is counted, and then waits for its turn to look for a victim.
  */
 static bool is_in_time(const struct debt *d, const struct sighted *s)
 {
-	uint64_t slack_ns = s->spot.kind == EVENT_OOM ? TURN_NS : 0;
+	uint64_t slack_ns = s->spot.kind == EVENT_OOM ? TURN_NS : HELD_UP_NS;
 
 	return s->when_ns <= d->told_ns + slack_ns;
 }
@@ -471,14 +514,20 @@ static bool is_in_time(const struct debt *d, const struct sighted *s)
  */
 static bool claim_for_debts(struct reconcile *r, const struct sighted *s, struct event *e)
 {
+	unsigned tried = 0;
 	struct debt *d;
 
-	DL_FOREACH (r->debts, d)
-		if (d->spot.kind == s->spot.kind && is_in_time(d, s) &&
-		    claim_advances(r, &d->spot, d->loose, 1) == 1) {
+	DL_FOREACH (r->debts, d) {
+		if (d->spot.kind != s->spot.kind || !is_in_time(d, s))
+			continue;
+		if (!fits(&d->spot, d->loose, s) &&
+		    (!advances_exchange(r->advances) || ++tried > TRIED_MAX))
+			continue;
+		if (claim_advances(r, &d->spot, d->loose, 1) == 1) {
 			name_late(r, d, e);
 			return true;
 		}
+	}
 	return false;
 }
 
@@ -509,12 +558,46 @@ static void left_to_counters(struct reconcile *r, struct event *e)
 	event_free(e);
 }
 
+static struct candidate *candidate_add(struct reconcile *r, const struct sighted *s,
+				       struct event *e)
+{
+	struct candidate *c =
+		r->candidates_n < RECONCILE_CANDIDATES_MAX ? calloc(1, sizeof(*c)) : NULL;
+
+	if (c && s->spot.path)
+		c->path = strdup(s->spot.path);
+	if (!c || (s->spot.path && !c->path)) {
+		free(c);
+		return NULL;
+	}
+	c->what = *s;
+	c->what.spot.path = c->path;
+	c->due_ns = UINT64_MAX;
+	c->event = e;
+	DL_APPEND(r->candidates, c);
+	r->candidates_n++;
+	return c;
+}
+
+/* It is among the advances. Without room it does not wait. */
+static void tell_or_wait(struct reconcile *r, const struct sighted *s, struct event *e)
+{
+	struct candidate *c = s->how == SIGHTED_PATIENT ? candidate_add(r, s, e) : NULL;
+
+	if (!c) {
+		tell_named(r, e);
+		return;
+	}
+	c->booked = true;
+	c->due_ns = s->when_ns + RECONCILE_WAIT_NS;
+}
+
 static void sighted_sure(struct reconcile *r, const struct sighted *s, struct event *e)
 {
 	if (!advances_add(r->advances, &s->spot, s->when_ns))
 		left_to_counters(r, e);
 	else if (!claim_for_debts(r, s, e) && !claim_for_pending(r, s, e))
-		tell_named(r, e);
+		tell_or_wait(r, s, e);
 }
 
 /* What counts there are for it already. Exact ones first: what they want fits nobody else. */
@@ -547,30 +630,14 @@ static bool find_count(struct reconcile *r, const struct sighted *s, struct even
 
 static void sighted_unsure(struct reconcile *r, const struct sighted *s, struct event *e)
 {
-	struct candidate *c;
-
-	if (find_count(r, s, e))
-		return;
-	c = r->candidates_n < RECONCILE_CANDIDATES_MAX ? calloc(1, sizeof(*c)) : NULL;
-	if (c && s->spot.path)
-		c->path = strdup(s->spot.path);
-	if (!c || (s->spot.path && !c->path)) {
-		free(c);
+	if (!find_count(r, s, e) && !candidate_add(r, s, e))
 		left_to_counters(r, e);
-		return;
-	}
-	c->what = *s;
-	c->what.spot.path = c->path;
-	c->due_ns = s->how == SIGHTED_PATIENT ? s->when_ns + RECONCILE_WAIT_NS : UINT64_MAX;
-	c->event = e;
-	DL_APPEND(r->candidates, c);
-	r->candidates_n++;
 }
 
 void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e)
 {
 	/* It may have been told without its name, and that be forgotten: only its count can tell. */
-	if (s->how == SIGHTED_SURE && s->when_ns > r->forgotten_ns)
+	if (s->how != SIGHTED_UNSURE && s->when_ns > r->forgotten_ns && s->when_ns < r->settling_ns)
 		sighted_sure(r, s, e);
 	else
 		sighted_unsure(r, s, e);
@@ -582,10 +649,7 @@ static void candidate_tell(struct reconcile *r, struct candidate *c)
 	struct event *e = c->event;
 
 	c->event = NULL;
-	if (advances_add(r->advances, &c->what.spot, c->what.when_ns))
-		tell_named(r, e);
-	else
-		left_to_counters(r, e);
+	tell_named(r, e);
 	candidate_drop(r, c);
 }
 
@@ -609,9 +673,10 @@ void reconcile_flush(struct reconcile *r)
 	release_due(r, UINT64_MAX - 1);
 }
 
-static bool is_of_unknown_place(const struct candidate *c)
+/* A kill that was seen, and whose count may be lost with its cgroup. */
+static bool is_unproven(const struct reconcile *r, const struct candidate *c)
 {
-	return c->what.spot.kind == EVENT_KILL && !c->path;
+	return c->what.spot.kind == EVENT_KILL && !c->booked && c->what.when_ns < r->settling_ns;
 }
 
 static void forget(struct reconcile *r, uint64_t now_ns)
@@ -621,14 +686,14 @@ static void forget(struct reconcile *r, uint64_t now_ns)
 	struct debt *d, *dtmp;
 
 	DL_FOREACH_SAFE (r->candidates, c, ctmp)
-		if (c->what.when_ns <= until_ns) {
-			r->figures.unknown += is_of_unknown_place(c);
+		if (!c->booked && c->what.when_ns + RECONCILE_UNSURE_NS <= now_ns) {
+			r->figures.unknown += is_unproven(r, c);
 			candidate_drop(r, c);
 		}
 	DL_FOREACH_SAFE (r->debts, d, dtmp)
 		if (d->told_ns <= until_ns)
 			debt_drop(r, d);
-	advances_fold(r->advances, until_ns, r->calls.gone, r->calls.ctx);
+	advances_fold(r->advances, now_ns, until_ns);
 	r->forget_ns = now_ns + FORGET_NS;
 }
 
@@ -656,11 +721,11 @@ void reconcile_get_figures(const struct reconcile *r, struct reconcile_figures *
 
 	*ret = r->figures;
 	DL_FOREACH (r->candidates, c)
-		ret->unknown += is_of_unknown_place(c);
+		ret->unknown += is_unproven(r, c);
 }
 
 struct advances_left reconcile_left(const struct reconcile *r, enum event_kind kind,
 				    enum hierarchy h)
 {
-	return advances_left(r->advances, kind, h, r->calls.gone, r->calls.ctx);
+	return advances_left(r->advances, kind, h);
 }

@@ -41,6 +41,7 @@ struct reconcile_calls {
 
 #define RECONCILE_WAIT_NS UINT64_C(100000000)
 #define RECONCILE_KEEP_NS UINT64_C(60000000000)
+#define RECONCILE_UNSURE_NS UINT64_C(2000000000) /* that an unsure sighting waits for its count */
 #define RECONCILE_CANDIDATES_MAX 4096
 #define RECONCILE_PENDING_MAX 4096
 #define RECONCILE_DEBTS_MAX 1024
@@ -75,6 +76,8 @@ struct reconcile *reconcile_free(struct reconcile *r);
 void reconcile_expect(struct reconcile *r, unsigned kinds);
 /* From here on ranges that may be 0 are told: some sighting was missed. */
 void reconcile_missed(struct reconcile *r);
+/* The counters are read a last time from @now_ns on: what happens later is told only if it is counted. */
+void reconcile_settling(struct reconcile *r, uint64_t now_ns);
 /* Takes the event that @s names, of count 1. */
 void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e);
 /* Takes what the sources submit, of any kind. */

@@ -524,6 +524,7 @@ int main(int argc, char **argv)
 			machine = true;
 		else
 			name = argv[i];
+	skip_in_pid_namespace();
 	HOLDS(bpf_oom_probe(&report) == 0);
 	if (report.level == BPF_OOM_NONE && !name)
 		skip_all(report.levels[BPF_OOM_TRACEPOINT].why);

@@ -79,6 +79,7 @@ int main(int argc, char **argv)
 		touch(2 * LIMIT, MAP_PRIVATE);
 		return 1;
 	}
+	skip_in_pid_namespace();
 	HOLDS(bpf_oom_probe(&report) == 0);
 	for (enum bpf_oom_level level = 0; level < BPF_OOM_LEVELS; level++) {
 		const char *name = bpf_oom_level_name(level);

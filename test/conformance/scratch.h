@@ -20,6 +20,8 @@
 noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends with the status that means "skipped". */
 noreturn void skip_all(const char *why);
+/* Skips all in a pid namespace of its own: what the kernel calls a process is not what is known here. */
+void skip_in_pid_namespace(void);
 
 struct scratch {
 	struct cgroup_host host; /* only what lib/listen needs of it */

@@ -116,6 +116,7 @@ int main(int argc, char **argv)
 {
 	struct play_args args;
 
+	skip_in_pid_namespace();
 	play_parse(&args, argc, argv);
 	play_levels(&args, run_level);
 	return 0;

@@ -194,14 +194,24 @@ static void no_kill(void **state)
 	/* Where the oom itself is not seen, the counter decides; a smaller one is a new account. */
 	s = sight(&r, SIGHTING_VICTIM);
 	s.in_oom = false;
+	s.oom_kill = 1;
+	incident_sight(r.in, &s);
+	incident_sight(r.in, &s);
 	s.oom_kill = 5;
 	incident_sight(r.in, &s);
-	incident_sight(r.in, &s);
-	s.oom_kill = 1;
+	s.oom_kill = 2;
 	incident_sight(r.in, &s);
 	incidents_flush(r.in);
 	event_free(expect(&r, "kill /l/v 2 dies 4", true));
 	event_free(expect(&r, "kill /l/v 4 dies 4", true));
+	event_free(expect(&r, "kill /l/v 5 dies 4", true));
+	/* One that is seen first, with a past: only its count can tell. */
+	s.oom_kill = 3;
+	s.memory.id = 30;
+	incident_sight(r.in, &s);
+	incidents_flush(r.in);
+	count(&r, EVENT_KILL, "/l/v", 30, 1);
+	event_free(expect(&r, "kill /l/v 6 dies 5", true));
 	end(&r);
 }
 
@@ -460,10 +470,46 @@ static void by_message(void **state)
 				.group = { .len = 2, .text = "/l" },
 				.member = KMSG_MEMBER_YES,
 				.oom_number = 3 };
-	incident_kmsg(r.in, &k, r.now + 200000000);
-	r.now += 200000000;
+	incident_kmsg(r.in, &k, r.now + 3000000000);
+	r.now += 3000000000;
 	count(&r, EVENT_KILL, "/l/w", 15, 1);
 	event_free(expect(&r, "kill /l/w 1 next 9", true));
+	end(&r);
+}
+
+/* While the counters are read a last time, what is seen is told only if it is counted. */
+static void settling(void **state)
+{
+	struct balance b = { 0 };
+	struct rig r;
+
+	(void)state;
+	begin(&r, INCIDENT_OOMS, "/");
+	incidents_settling(r.in, r.now);
+	see(&r, SIGHTING_VICTIM);
+	incidents_flush(r.in);
+	incidents_balance(r.in, &b);
+	assert_int_equal(b.kind[EVENT_KILL].reported, 0);
+	see(&r, SIGHTING_VICTIM);
+	count(&r, EVENT_KILL, "/l/v", 12, 1);
+	event_free(expect(&r, "kill /l/v 1 dies 5", true));
+	end(&r);
+}
+
+/* Where counters of living cgroups cannot be read, what was seen there contradicts nothing. */
+static void unreadable(void **state)
+{
+	struct balance b = { .kind = { [EVENT_KILL] = { .unproven = UINT64_MAX,
+							.reasons = UNPROVEN_UNREADABLE } } };
+	struct rig r;
+
+	(void)state;
+	begin(&r, INCIDENT_OOMS, "/");
+	see(&r, SIGHTING_VICTIM);
+	event_free(expect(&r, "kill /l/v 1 dies 4", true));
+	incidents_balance(r.in, &b);
+	assert_int_equal(b.kind[EVENT_KILL].reported, 1);
+	assert_int_equal(b.kind[EVENT_KILL].counted, 1);
 	end(&r);
 }
 
@@ -535,7 +581,8 @@ int main(void)
 		cmocka_unit_test(global),           cmocka_unit_test(not_ours),
 		cmocka_unit_test(victims_only),     cmocka_unit_test(again_and_again),
 		cmocka_unit_test(by_message),       cmocka_unit_test(no_memory),
-		cmocka_unit_test(unknown_place),
+		cmocka_unit_test(unknown_place),    cmocka_unit_test(settling),
+		cmocka_unit_test(unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

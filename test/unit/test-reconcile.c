@@ -175,7 +175,7 @@ static void count_first(void **state)
 	assert_int_equal(f.identified, 1);
 	assert_int_equal(f.late, 1);
 	assert_int_equal(f.unnamed, 0);
-	s.when_ns = 20 + 100 * MS; /* a new one */
+	s.when_ns = 2000 * MS; /* a new one */
 	sight(&t, &s);
 	expect(&t, "kill /a!");
 	end(&t);
@@ -454,7 +454,7 @@ static void bounded(void **state)
 	reconcile_flush(t.r);
 	expect(&t, "kill / 10");
 	s.spot.id = ADVANCES_MAX + 11;
-	s.when_ns = 30 + 100 * MS;
+	s.when_ns = 2000 * MS;
 	sight(&t, &s);
 	expect(&t, "kill /a!");
 	/* Nor do more than so many wait for a name. */
@@ -483,14 +483,17 @@ struct history {
 	uint64_t kills, now;
 	uint64_t uncounted[CGROUPS];
 	bool lossy;
+	int patience; /* of three sightings, so many wait for their count */
 };
 
 static void kill_one(struct history *h, unsigned c)
 {
 	h->kills++;
 	h->uncounted[c]++;
-	if (!h->lossy || rand() % 4)
-		h->held[h->n++] = kill_at(paths[c], c + 10, h->now);
+	if (h->lossy && rand() % 4 == 0)
+		return;
+	h->held[h->n] = kill_at(paths[c], c + 10, h->now);
+	h->held[h->n++].how = rand() % 3 < h->patience ? SIGHTED_PATIENT : SIGHTED_SURE;
 }
 
 static void count_one(struct history *h, unsigned c, bool loosely)
@@ -536,7 +539,7 @@ static void any_order(void **state)
 
 	(void)state;
 	for (unsigned seed = 1; seed <= 1000; seed++) {
-		struct history h = { .now = 1, .lossy = seed % 2 };
+		struct history h = { .now = 1, .lossy = seed % 2, .patience = (int)(seed / 2 % 4) };
 		struct reconcile_figures f;
 
 		srand(seed);
