@@ -101,8 +101,7 @@ static void say_circumstances(const struct balance *b, unsigned kinds)
 	if (b->lost > 0)
 		say("lost: events dropped since the reader was too slow: %" PRIu64, b->lost);
 	if (b->names_lost > 0)
-		say("lost: names that there was no room for, their kills are told without: "
-		    "%" PRIu64,
+		say("lost: names of victims that there was no room or no place for: %" PRIu64,
 		    b->names_lost);
 	if (b->names_late > 0)
 		say("late: names that came when their kill had been told without: %" PRIu64,

@@ -257,9 +257,8 @@ void watching_end(struct watching *w, struct watch_end *ret)
 	end.kills_proven = kills_proven(w->errors);
 	end.has_identified = number_before(w->errors, " identified", &end.identified);
 	end.lost = number_after(w->errors, "events dropped since the reader was too slow: ");
-	end.names_lost =
-		number_after(w->errors, "names that there was no room for, their kills are "
-					"told without: ");
+	end.names_lost = number_after(w->errors,
+				      "names of victims that there was no room or no place for: ");
 	end.names_late = number_after(w->errors, "names that came when their kill had been told "
 						 "without: ");
 	*ret = end;
