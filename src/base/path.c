@@ -79,6 +79,11 @@ bool path_is_below(const char *path, const char *top)
 	return strncmp(path, top, n) == 0 && path[n] == '/';
 }
 
+bool path_is_at_or_below(const char *path, const char *top)
+{
+	return strcmp(path, top) == 0 || path_is_below(path, top);
+}
+
 /* Steps over the leading "/.." components of *@path. Returns how many there were. */
 static unsigned skip_ups(const char **path)
 {

@@ -25,6 +25,8 @@ char *path_join(const char *dir, const char *below);
 size_t path_parent_len(const char *path);
 /* Whether @path lies below @top, and is not @top itself; both in the normal form. */
 bool path_is_below(const char *path, const char *top);
+/* The same, or @path is @top. */
+bool path_is_at_or_below(const char *path, const char *top);
 /*
  * What leads from @root to @path; both as the kernel prints them, seen from one cgroup namespace.
  * @ret_rest points into @path: "" or "/a/b". @ret_unknown levels lie between @root and the first

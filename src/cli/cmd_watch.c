@@ -60,11 +60,6 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static void details_closep(struct details **d)
-{
-	*d = details_close(*d);
-}
-
 static void monitor_freep(struct monitor **m)
 {
 	*m = monitor_free(*m);
@@ -187,7 +182,7 @@ static struct details *open_details(const struct watch_options *o, const struct 
 static int watch(const struct watch_options *o, const struct cgroup_host *host,
 		 struct watch_targets *targets)
 {
-	_cleanup_(details_closep) struct details *details = NULL;
+	_cleanup_details_ struct details *details = NULL;
 	_cleanup_(monitor_freep) struct monitor *m = NULL;
 	_cleanup_sink_ struct sink *sink = NULL;
 	_cleanup_free_ char *what = NULL;

@@ -479,11 +479,6 @@ int details_fd(const struct details *d)
 	return d->epoll_fd;
 }
 
-static void details_closep(struct details **d)
-{
-	*d = details_close(*d);
-}
-
 static int open_all(struct details *d, const struct cgroup_host *host)
 {
 	const struct cgroup_mount *m = cgroup_host_memory(host, &d->place.hierarchy);
@@ -508,7 +503,7 @@ static int open_all(struct details *d, const struct cgroup_host *host)
 
 int details_open(struct details **ret, const struct cgroup_host *host)
 {
-	_cleanup_(details_closep) struct details *d = calloc(1, sizeof(*d));
+	_cleanup_details_ struct details *d = calloc(1, sizeof(*d));
 	int r;
 
 	if (!d)

@@ -38,6 +38,11 @@ struct details;
 int details_open(struct details **ret, const struct cgroup_host *host);
 /* Ends the processes. Takes NULL; returns NULL. */
 struct details *details_close(struct details *d);
+static inline void details_closep(struct details **d)
+{
+	*d = details_close(*d);
+}
+#define _cleanup_details_ __attribute__((cleanup(details_closep)))
 /* To be polled for EPOLLIN: then details_run() is to be called, and details_next() until it gives 0. */
 int details_fd(const struct details *d);
 /*

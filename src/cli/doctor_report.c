@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/doctor.h"
+#include "core/witness_kind.h"
 
 static const char not_built[] = "not built in this version";
 static const char read_only[] =
@@ -76,10 +77,10 @@ static struct doctor_source look_at_kmsg(const struct doctor_report *r)
 /* One line for all levels, then each by itself, under the words that `watch --source=` takes. */
 static void look_at_bpf(struct doctor_report *r, const struct bpf_oom_report *bpf)
 {
-	static const char *const names[BPF_OOM_LEVELS] = {
-		[BPF_OOM_FENTRY] = "bpf-fentry",
-		[BPF_OOM_KPROBE] = "bpf-kprobe",
-		[BPF_OOM_TRACEPOINT] = "bpf-tracepoint",
+	static const enum witness_kind kinds[BPF_OOM_LEVELS] = {
+		[BPF_OOM_FENTRY] = WITNESS_FENTRY,
+		[BPF_OOM_KPROBE] = WITNESS_KPROBE,
+		[BPF_OOM_TRACEPOINT] = WITNESS_TRACEPOINT,
 	};
 	static const char *const best[] = {
 		[BPF_OOM_FENTRY] = "sees limits, triggers and victims as it happens",
@@ -93,10 +94,10 @@ static void look_at_bpf(struct doctor_report *r, const struct bpf_oom_report *bp
 						? best[bpf->level]
 						: bpf->levels[BPF_OOM_TRACEPOINT].why };
 	for (unsigned i = 0; i < BPF_OOM_LEVELS; i++)
-		*to++ = (struct doctor_source){ names[i], bpf->levels[i].tried == BPF_OOM_WORKS,
-						bpf->levels[i].tried == BPF_OOM_WORKS
-							? NULL
-							: bpf->levels[i].why };
+		*to++ = (struct doctor_source){
+			witness_kind_name(kinds[i]), bpf->levels[i].tried == BPF_OOM_WORKS,
+			bpf->levels[i].tried == BPF_OOM_WORKS ? NULL : bpf->levels[i].why
+		};
 }
 
 static struct doctor_source look_at_vmstat(const struct doctor_report *r)

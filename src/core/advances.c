@@ -29,8 +29,7 @@ struct cell {
 
 /* Where loose counts were. */
 struct place {
-	enum event_kind kind;
-	enum hierarchy hierarchy;
+	struct cell_key key; /* but for its id */
 	char *path;
 	uint64_t claims;       /* here */
 	uint64_t claims_below; /* here and at places below */
@@ -97,6 +96,11 @@ static struct cell_key key_of(const struct spot *s)
 	return (struct cell_key){ s->id, (uint32_t)s->kind, (uint32_t)s->hierarchy };
 }
 
+static bool is_alike(const struct cell_key *a, const struct cell_key *b)
+{
+	return a->kind == b->kind && a->hierarchy == b->hierarchy;
+}
+
 static struct cell *cell_find(const struct advances *a, const struct spot *s)
 {
 	const struct cell_key key = key_of(s);
@@ -107,8 +111,7 @@ static struct cell *cell_find(const struct advances *a, const struct spot *s)
 		return c;
 	}
 	HASH_ITER (hh, a->cells, c, tmp)
-		if (c->key.kind == key.kind && c->key.hierarchy == key.hierarchy &&
-		    strcmp(c->path, s->path) == 0)
+		if (is_alike(&c->key, &key) && strcmp(c->path, s->path) == 0)
 			return c;
 	return NULL;
 }
@@ -126,16 +129,21 @@ static bool is_gone(const struct advances *a, const struct cell *c)
 	return a->gone && a->gone(a->gone_ctx, &s);
 }
 
-static bool is_at_or_below(const char *path, const char *top)
-{
-	return strcmp(path, top) == 0 || path_is_below(path, top);
-}
-
 /* Whether what happens at @path in cells like @key is at @p or below it. */
 static bool covers(const struct place *p, const struct cell_key *key, const char *path)
 {
-	return p->kind == (enum event_kind)key->kind &&
-	       p->hierarchy == (enum hierarchy)key->hierarchy && is_at_or_below(path, p->path);
+	return is_alike(&p->key, key) && path_is_at_or_below(path, p->path);
+}
+
+/* Changes the claims at @p by @n, one way or the other. */
+static void place_change(struct advances *a, struct place *p, int64_t n)
+{
+	struct place *q;
+
+	p->claims += (uint64_t)n;
+	DL_FOREACH (a->places, q)
+		if (covers(q, &p->key, p->path))
+			q->claims_below += (uint64_t)n;
 }
 
 /* Changes what is left of @c by @n, one way or the other; a cell with nothing left is dropped. */
@@ -199,14 +207,9 @@ static uint64_t give_claims(struct advances *a, const struct place *p, uint64_t 
  */
 static void place_settle(struct advances *a, struct place *p)
 {
-	struct place *q;
 	uint64_t n = p->claims;
 
-	DL_FOREACH (a->places, q)
-		if (q->kind == p->kind && q->hierarchy == p->hierarchy &&
-		    is_at_or_below(p->path, q->path))
-			q->claims_below -= n;
-	p->claims = 0;
+	place_change(a, p, -(int64_t)n);
 	n = give_claims(a, p, n, true);
 	(void)give_claims(a, p, n, false);
 	place_drop(a, p);
@@ -264,14 +267,12 @@ static struct place *place_make(struct advances *a, const struct spot *s)
 	}
 	if (a->places_n >= ADVANCES_PLACES)
 		place_settle(a, a->places);
-	p->kind = s->kind;
-	p->hierarchy = s->hierarchy;
+	p->key = key_of(s);
 	HASH_ITER (hh, a->cells, c, tmp)
 		if (covers(p, &c->key, c->path))
 			p->left_below += c->left;
 	DL_FOREACH (a->places, q)
-		if (q->kind == p->kind && q->hierarchy == p->hierarchy &&
-		    is_at_or_below(q->path, p->path))
+		if (covers(p, &q->key, q->path))
 			p->claims_below += q->claims;
 	DL_APPEND(a->places, p);
 	a->places_n++;
@@ -280,11 +281,11 @@ static struct place *place_make(struct advances *a, const struct spot *s)
 
 static struct place *place_find(struct advances *a, const struct spot *s)
 {
+	const struct cell_key key = key_of(s);
 	struct place *p;
 
 	DL_FOREACH (a->places, p)
-		if (p->kind == s->kind && p->hierarchy == s->hierarchy &&
-		    strcmp(p->path, s->path) == 0)
+		if (is_alike(&p->key, &key) && strcmp(p->path, s->path) == 0)
 			return p;
 	return place_make(a, s);
 }
@@ -292,7 +293,7 @@ static struct place *place_find(struct advances *a, const struct spot *s)
 uint64_t advances_claim_below(struct advances *a, const struct spot *s, uint64_t n)
 {
 	const struct cell_key key = key_of(s);
-	struct place *p, *q;
+	struct place *p;
 
 	if (!a->cells || n == 0)
 		return 0;
@@ -300,10 +301,7 @@ uint64_t advances_claim_below(struct advances *a, const struct spot *s, uint64_t
 	if (!p)
 		return 0;
 	n = slack_above(a, &key, s->path, n);
-	p->claims += n;
-	DL_FOREACH (a->places, q)
-		if (covers(q, &key, s->path))
-			q->claims_below += n;
+	place_change(a, p, (int64_t)n);
 	if (p->claims == 0)
 		place_drop(a, p);
 	return n;
@@ -318,9 +316,10 @@ uint64_t advances_claim_near(struct advances *a, const struct spot *s, uint64_t 
 	HASH_ITER (hh, a->cells, c, tmp) {
 		if (claimed == n)
 			break;
-		if (c->key.kind == key.kind && c->key.hierarchy == key.hierarchy &&
-		    c->when_ns + NEAR_NS > when_ns && when_ns + NEAR_NS > c->when_ns &&
-		    (is_at_or_below(c->path, s->path) || is_at_or_below(s->path, c->path)))
+		if (is_alike(&c->key, &key) && c->when_ns + NEAR_NS > when_ns &&
+		    when_ns + NEAR_NS > c->when_ns &&
+		    (path_is_at_or_below(c->path, s->path) ||
+		     path_is_at_or_below(s->path, c->path)))
 			claimed += claim_cell(a, c, n - claimed);
 	}
 	return claimed;
@@ -329,19 +328,20 @@ uint64_t advances_claim_near(struct advances *a, const struct spot *s, uint64_t 
 /* Loose claims are on advances in cgroups that are gone, as far as there are any. */
 struct advances_left advances_left(const struct advances *a, enum event_kind kind, enum hierarchy h)
 {
+	const struct cell_key key = { .kind = (uint32_t)kind, .hierarchy = (uint32_t)h };
 	struct advances_left left = { a->folded[kind][h], a->folded[kind][h] };
 	const struct place *p;
 	struct cell *c, *tmp;
 	uint64_t claims = 0;
 
 	HASH_ITER (hh, a->cells, c, tmp) {
-		if (c->key.kind != (uint32_t)kind || c->key.hierarchy != (uint32_t)h)
+		if (!is_alike(&c->key, &key))
 			continue;
 		left.all += c->left;
 		left.gone += is_gone(a, c) ? c->left : 0;
 	}
 	DL_FOREACH (a->places, p)
-		if (p->kind == kind && p->hierarchy == h)
+		if (is_alike(&p->key, &key))
 			claims += p->claims;
 	left.all -= claims;
 	left.gone -= claims < left.gone ? claims : left.gone;
@@ -371,17 +371,13 @@ static struct place *lowest_claim(const struct advances *a, const struct cell *c
 /* @c's cgroup is gone: what loose counts have claimed of it they keep. Frees @c if nothing is left. */
 static void fix_claims(struct advances *a, struct cell *c)
 {
-	struct place *p, *q;
+	struct place *p;
 	uint64_t n = 0;
 
 	p = lowest_claim(a, c, &n);
 	if (!p || n == 0)
 		return;
-	p->claims -= n;
-	DL_FOREACH (a->places, q)
-		if (q->kind == p->kind && q->hierarchy == p->hierarchy &&
-		    is_at_or_below(p->path, q->path))
-			q->claims_below -= n;
+	place_change(a, p, -(int64_t)n);
 	cell_change(a, c, -(int64_t)n);
 	if (p->claims == 0)
 		place_drop(a, p);

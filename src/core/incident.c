@@ -103,11 +103,6 @@ struct incidents {
 	struct incident_calls calls;
 };
 
-static bool is_at_or_below(const char *path, const char *top)
-{
-	return strcmp(path, top) == 0 || path_is_below(path, top);
-}
-
 /*
  * Where the programs do not see the limit, the oom that was counted just before at or above the victim
  * tells it. If there were several, nothing does.
@@ -120,7 +115,8 @@ static void add_counted_limit(struct incidents *in, struct event *e)
 		struct counted_oom *o = &in->ooms[i];
 
 		if (!o->path || o->left == 0 || o->hierarchy != e->hierarchy ||
-		    o->when_ns + RECENT_NS < e->boottime_ns || !is_at_or_below(e->cgroup, o->path))
+		    o->when_ns + RECENT_NS < e->boottime_ns ||
+		    !path_is_at_or_below(e->cgroup, o->path))
 			continue;
 		if (found && strcmp(found->path, o->path) != 0)
 			return;
@@ -161,7 +157,7 @@ static uint64_t incident_of(struct incidents *in, const struct event *e)
 		struct killed_at *k = &in->killed[i];
 
 		if (!k->path || k->when_ns + RECENT_NS < e->boottime_ns ||
-		    !is_at_or_below(k->path, e->cgroup))
+		    !path_is_at_or_below(k->path, e->cgroup))
 			continue;
 		if (found)
 			return 0;

@@ -169,16 +169,9 @@ static bool add_kmsg_trigger(struct event *e, const struct kmsg_oom *oom)
 
 static enum oom_constraint kmsg_constraint(const struct kmsg_kill *k)
 {
-	static const enum oom_constraint constraints[] = {
-		[KMSG_CONSTRAINT_NONE] = OOM_CONSTRAINT_NONE,
-		[KMSG_CONSTRAINT_CPUSET] = OOM_CONSTRAINT_CPUSET,
-		[KMSG_CONSTRAINT_MEMPOLICY] = OOM_CONSTRAINT_MEMORY_POLICY,
-		[KMSG_CONSTRAINT_MEMCG] = OOM_CONSTRAINT_MEMCG,
-	};
-
-	if (k->oom.constraint == KMSG_CONSTRAINT_UNKNOWN)
+	if (k->oom.constraint == OOM_CONSTRAINT_UNKNOWN)
 		return k->global ? OOM_CONSTRAINT_UNKNOWN : OOM_CONSTRAINT_MEMCG;
-	return constraints[k->oom.constraint];
+	return k->oom.constraint;
 }
 
 struct event *incident_kmsg_event(const struct kmsg_kill *k, uint64_t incident, uint64_t now_ns)
@@ -191,7 +184,7 @@ struct event *incident_kmsg_event(const struct kmsg_kill *k, uint64_t incident, 
 	e->evidence = EVIDENCE_KMSG;
 	e->incident = incident;
 	e->constraint = kmsg_constraint(k);
-	if (k->oom.constraint != KMSG_CONSTRAINT_UNKNOWN && k->oom.trigger_known)
+	if (k->oom.constraint != OOM_CONSTRAINT_UNKNOWN && k->oom.trigger_known)
 		e->order = k->oom.order;
 	e->limit_bytes = k->oom.limit_bytes;
 	e->usage_bytes = k->oom.usage_bytes;

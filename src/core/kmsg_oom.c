@@ -260,15 +260,3 @@ bool kmsg_decoder_feed(struct kmsg_decoder *d, const struct kmsg_record *rec, st
 	*ret = kill;
 	return true;
 }
-
-const char *kmsg_constraint_name(enum kmsg_constraint c)
-{
-	static const char *const names[] = {
-		[KMSG_CONSTRAINT_NONE] = "none",
-		[KMSG_CONSTRAINT_CPUSET] = "cpuset",
-		[KMSG_CONSTRAINT_MEMPOLICY] = "mempolicy",
-		[KMSG_CONSTRAINT_MEMCG] = "memcg",
-	};
-
-	return (size_t)c < sizeof(names) / sizeof(names[0]) ? names[c] : NULL;
-}

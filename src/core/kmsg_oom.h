@@ -50,17 +50,9 @@ struct kmsg_comm {
 	char text[KMSG_COMM_MAX + 1]; /* raw bytes */
 };
 
-enum kmsg_constraint {
-	KMSG_CONSTRAINT_UNKNOWN,
-	KMSG_CONSTRAINT_NONE, /* the machine has no memory left */
-	KMSG_CONSTRAINT_CPUSET,
-	KMSG_CONSTRAINT_MEMPOLICY,
-	KMSG_CONSTRAINT_MEMCG,
-};
-
 /* The header of an OOM. What it did not tell is UNKNOWN, BYTES_NONE, of length 0, or 0. */
 struct kmsg_oom {
-	enum kmsg_constraint constraint;
+	enum oom_constraint constraint;
 	struct kmsg_path limit_cgroup; /* MEMCG only; a path from the real root */
 	/* Of the limit cgroup, when it was hit. v1 only: memory and swap together. */
 	uint64_t usage_bytes, limit_bytes;
@@ -133,5 +125,3 @@ void kmsg_decoder_lost(struct kmsg_decoder *d);
 /* Takes the next record. Returns whether it told of a kill, which is then stored. */
 bool kmsg_decoder_feed(struct kmsg_decoder *d, const struct kmsg_record *rec,
 		       struct kmsg_kill *ret);
-/* "none", "cpuset", "mempolicy", "memcg"; NULL for UNKNOWN. */
-const char *kmsg_constraint_name(enum kmsg_constraint c);

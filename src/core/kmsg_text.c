@@ -259,24 +259,24 @@ void kmsg_text_path(struct bytes b, struct kmsg_path *ret)
 	ret->text[ret->len] = '\0';
 }
 
-static enum kmsg_constraint take_constraint(struct bytes *b)
+static enum oom_constraint take_constraint(struct bytes *b)
 {
 	static const struct {
 		const char *name;
-		enum kmsg_constraint constraint;
+		enum oom_constraint constraint;
 	} names[] = {
-		{ "CONSTRAINT_NONE,", KMSG_CONSTRAINT_NONE },
-		{ "CONSTRAINT_CPUSET,", KMSG_CONSTRAINT_CPUSET },
-		{ "CONSTRAINT_MEMORY_POLICY,", KMSG_CONSTRAINT_MEMPOLICY },
-		{ "CONSTRAINT_MEMCG,", KMSG_CONSTRAINT_MEMCG },
+		{ "CONSTRAINT_NONE,", OOM_CONSTRAINT_NONE },
+		{ "CONSTRAINT_CPUSET,", OOM_CONSTRAINT_CPUSET },
+		{ "CONSTRAINT_MEMORY_POLICY,", OOM_CONSTRAINT_MEMORY_POLICY },
+		{ "CONSTRAINT_MEMCG,", OOM_CONSTRAINT_MEMCG },
 	};
 
 	if (!skip(b, "oom-kill:constraint="))
-		return KMSG_CONSTRAINT_UNKNOWN;
+		return OOM_CONSTRAINT_UNKNOWN;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (skip(b, names[i].name))
 			return names[i].constraint;
-	return KMSG_CONSTRAINT_UNKNOWN;
+	return OOM_CONSTRAINT_UNKNOWN;
 }
 
 /* Takes "KEY" and the digits behind it from the end. */
@@ -384,10 +384,10 @@ void kmsg_text_oom_kill(const struct kmsg_line *line, const struct kmsg_kill *vi
 	bool memcg;
 
 	oom->constraint = take_constraint(&b);
-	memcg = oom->constraint == KMSG_CONSTRAINT_MEMCG;
+	memcg = oom->constraint == OOM_CONSTRAINT_MEMCG;
 	if (memcg)
 		oom->limit_cgroup = *limit;
-	if (oom->constraint == KMSG_CONSTRAINT_UNKNOWN || !chop_number(&b, ",uid=", &uid) ||
+	if (oom->constraint == OOM_CONSTRAINT_UNKNOWN || !chop_number(&b, ",uid=", &uid) ||
 	    !chop_number(&b, ",pid=", &pid))
 		return;
 	if (!chop_task(&b, pid == (uint64_t)victim->pid ? &victim->comm : NULL))

@@ -23,8 +23,7 @@
 struct candidate {
 	struct sighted what;
 	char *path;      /* what.spot.path */
-	bool booked;     /* patient: among the advances */
-	uint64_t due_ns; /* and told then; else UINT64_MAX */
+	uint64_t due_ns; /* a patient one is told then; else UINT64_MAX */
 	struct event *event;
 	struct candidate *prev, *next;
 };
@@ -87,6 +86,11 @@ struct reconcile *reconcile_new(const struct reconcile_calls *calls)
 	if (!r->advances)
 		return reconcile_free(r);
 	return r;
+}
+
+static bool is_patient(const struct candidate *c)
+{
+	return c->due_ns != UINT64_MAX;
 }
 
 static void candidate_drop(struct reconcile *r, struct candidate *c)
@@ -260,7 +264,7 @@ static void claim_candidates(struct reconcile *r, struct event *counted, bool lo
 
 		if (counted->count_max == 0)
 			return;
-		if (c->booked || !fits(&spot, loose, &c->what))
+		if (is_patient(c) || !fits(&spot, loose, &c->what))
 			continue;
 		c->event = NULL;
 		if (tell_counted(r, e, counted) && loose)
@@ -270,7 +274,7 @@ static void claim_candidates(struct reconcile *r, struct event *counted, bool lo
 }
 
 /* An exact count has claimed @n advances of its cgroup: those that wait for it are told with it. */
-static void tell_booked(struct reconcile *r, const struct event *counted, uint64_t n)
+static void tell_patient(struct reconcile *r, const struct event *counted, uint64_t n)
 {
 	const struct spot spot = spot_of(counted);
 	struct candidate *c, *tmp;
@@ -280,7 +284,7 @@ static void tell_booked(struct reconcile *r, const struct event *counted, uint64
 
 		if (n == 0)
 			return;
-		if (!c->booked || !fits(&spot, false, &c->what))
+		if (!is_patient(c) || !fits(&spot, false, &c->what))
 			continue;
 		n--;
 		c->event = NULL;
@@ -297,7 +301,7 @@ static void claim_told(struct reconcile *r, struct event *counted, bool loose)
 
 	lessen(counted, n);
 	if (n > 0 && !loose && r->candidates)
-		tell_booked(r, counted, n);
+		tell_patient(r, counted, n);
 }
 
 static void debt_add(struct reconcile *r, const struct event *e, bool loose)
@@ -346,7 +350,7 @@ static bool is_of_group(const struct group *g, const struct event *e, bool loose
 							: e->boottime_ns - g->when_ns;
 
 	return g->path && g->recounts > 0 && apart_ns <= GROUP_NS && g->hierarchy == e->hierarchy &&
-	       (strcmp(e->cgroup, g->path) == 0 || path_is_below(e->cgroup, g->path) ||
+	       (path_is_at_or_below(e->cgroup, g->path) ||
 		(loose && path_is_below(g->path, e->cgroup)));
 }
 
@@ -451,8 +455,7 @@ static void release_before(struct reconcile *r, const struct event *e)
 	drain(r);
 	DL_FOREACH_SAFE (r->pending, p, tmp)
 		if (same_hierarchy(p->event->hierarchy, e->hierarchy) &&
-		    (strcmp(p->event->cgroup, e->cgroup) == 0 ||
-		     path_is_below(p->event->cgroup, e->cgroup)))
+		    path_is_at_or_below(p->event->cgroup, e->cgroup))
 			release(r, p);
 }
 
@@ -584,12 +587,10 @@ static void tell_or_wait(struct reconcile *r, const struct sighted *s, struct ev
 {
 	struct candidate *c = s->how == SIGHTED_PATIENT ? candidate_add(r, s, e) : NULL;
 
-	if (!c) {
+	if (c)
+		c->due_ns = s->when_ns + RECONCILE_WAIT_NS;
+	else
 		tell_named(r, e);
-		return;
-	}
-	c->booked = true;
-	c->due_ns = s->when_ns + RECONCILE_WAIT_NS;
 }
 
 static void sighted_sure(struct reconcile *r, const struct sighted *s, struct event *e)
@@ -676,7 +677,8 @@ void reconcile_flush(struct reconcile *r)
 /* A kill that was seen, and whose count may be lost with its cgroup. */
 static bool is_unproven(const struct reconcile *r, const struct candidate *c)
 {
-	return c->what.spot.kind == EVENT_KILL && !c->booked && c->what.when_ns < r->settling_ns;
+	return c->what.spot.kind == EVENT_KILL && !is_patient(c) &&
+	       c->what.when_ns < r->settling_ns;
 }
 
 static void forget(struct reconcile *r, uint64_t now_ns)
@@ -686,7 +688,7 @@ static void forget(struct reconcile *r, uint64_t now_ns)
 	struct debt *d, *dtmp;
 
 	DL_FOREACH_SAFE (r->candidates, c, ctmp)
-		if (!c->booked && c->what.when_ns + RECONCILE_UNSURE_NS <= now_ns) {
+		if (!is_patient(c) && c->what.when_ns + RECONCILE_UNSURE_NS <= now_ns) {
 			r->figures.unknown += is_unproven(r, c);
 			candidate_drop(r, c);
 		}

@@ -37,11 +37,6 @@ static json_t *word(const char *text)
 	return text ? json_string(text) : json_null();
 }
 
-static json_t *bytes(uint64_t n)
-{
-	return json_number_unless(n, BYTES_NONE);
-}
-
 /* Also without a name: one that was too long, or could be read in two ways. */
 static bool has_limit(const struct event *e)
 {
@@ -59,10 +54,10 @@ static json_t *limit(const struct event *e)
 	object = json_object();
 	r |= json_put(object, "cgroup", json_name(e->limit_cgroup));
 	r |= json_put(object, "cgroup_id", json_number_unless(e->limit_id, 0));
-	r |= json_put(object, "bytes", bytes(e->limit_bytes));
-	r |= json_put(object, "usage_bytes", bytes(e->usage_bytes));
-	r |= json_put(object, "swap_bytes", bytes(e->swap_limit_bytes));
-	r |= json_put(object, "swap_usage_bytes", bytes(e->swap_usage_bytes));
+	r |= json_put(object, "bytes", json_bytes(e->limit_bytes));
+	r |= json_put(object, "usage_bytes", json_bytes(e->usage_bytes));
+	r |= json_put(object, "swap_bytes", json_bytes(e->swap_limit_bytes));
+	r |= json_put(object, "swap_usage_bytes", json_bytes(e->swap_usage_bytes));
 	if (e->limit_or_above)
 		r |= json_put(object, "or_above", json_true());
 	if (e->limit_outside)
@@ -112,7 +107,7 @@ static int put_incident(json_t *object, const struct event *e)
 	r |= json_put(object, "incident", json_number_unless(e->incident, 0));
 	r |= json_put(object, "constraint", word(oom_constraint_name(e->constraint)));
 	r |= json_put(object, "order", order(e->order));
-	r |= json_put(object, "total_bytes", bytes(e->total_bytes));
+	r |= json_put(object, "total_bytes", json_bytes(e->total_bytes));
 	r |= json_put(object, "trigger", json_trigger(e->trigger));
 	r |= json_put(object, "victim", json_victim(e->victim));
 	if (e->kind == EVENT_COLLATERAL)

@@ -22,11 +22,6 @@ static int put_id(json_t *object, const struct oom_process *p)
 	return r;
 }
 
-static json_t *bytes(uint64_t n)
-{
-	return json_number_unless(n, BYTES_NONE);
-}
-
 /* Of sizes that are not known, neither is how exact they are. */
 static json_t *exact(const struct oom_process *p)
 {
@@ -61,11 +56,11 @@ json_t *json_victim(const struct oom_process *p)
 	object = json_object();
 	r = put_id(object, p);
 	r |= json_put(object, "oom_score_adj", oom_score_adj(p));
-	r |= json_put(object, "total_vm_bytes", bytes(p->total_vm_bytes));
-	r |= json_put(object, "anon_bytes", bytes(p->anon_bytes));
-	r |= json_put(object, "file_bytes", bytes(p->file_bytes));
-	r |= json_put(object, "shmem_bytes", bytes(p->shmem_bytes));
-	r |= json_put(object, "page_table_bytes", bytes(p->table_bytes));
+	r |= json_put(object, "total_vm_bytes", json_bytes(p->total_vm_bytes));
+	r |= json_put(object, "anon_bytes", json_bytes(p->anon_bytes));
+	r |= json_put(object, "file_bytes", json_bytes(p->file_bytes));
+	r |= json_put(object, "shmem_bytes", json_bytes(p->shmem_bytes));
+	r |= json_put(object, "page_table_bytes", json_bytes(p->table_bytes));
 	r |= json_put(object, "exact", exact(p));
 	r |= json_put(object, "own_cgroup", json_name(p->own_cgroup));
 	r |= json_put(object, "own_cgroup_id", json_number_unless(p->own_cgroup_id, 0));

@@ -41,6 +41,11 @@ json_t *json_name_n(const char *raw, size_t n)
 	return json_string(text);
 }
 
+json_t *json_bytes(uint64_t n)
+{
+	return json_number_unless(n, BYTES_NONE);
+}
+
 json_t *json_name(const char *raw)
 {
 	return raw ? json_name_n(raw, strlen(raw)) : json_null();

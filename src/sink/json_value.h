@@ -20,6 +20,8 @@ json_t *json_object_if(json_t *object, int r);
 /* A JSON integer is signed here: a number of 2^63 and more is null, rather than a wrong one. */
 json_t *json_number(uint64_t n);
 json_t *json_number_unless(uint64_t n, uint64_t none);
+/* A size: null for BYTES_NONE. */
+json_t *json_bytes(uint64_t n);
 /* Any bytes, escaped (base/escape.h); null for NULL. */
 json_t *json_name(const char *raw);
 json_t *json_name_n(const char *raw, size_t n);

@@ -37,18 +37,6 @@ struct bpf_oom {
 	struct sighting sighting;
 };
 
-const char *bpf_oom_level_name(enum bpf_oom_level level)
-{
-	static const char *const names[] = {
-		[BPF_OOM_FENTRY] = "fentry",
-		[BPF_OOM_KPROBE] = "kprobe",
-		[BPF_OOM_TRACEPOINT] = "tracepoint",
-		[BPF_OOM_NONE] = "none",
-	};
-
-	return names[level];
-}
-
 static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
 	(void)level;

@@ -8,18 +8,6 @@
 
 #include <stdio.h>
 
-const char *bpf_oom_level_name(enum bpf_oom_level level)
-{
-	static const char *const names[] = {
-		[BPF_OOM_FENTRY] = "fentry",
-		[BPF_OOM_KPROBE] = "kprobe",
-		[BPF_OOM_TRACEPOINT] = "tracepoint",
-		[BPF_OOM_NONE] = "none",
-	};
-
-	return names[level];
-}
-
 int bpf_oom_probe(struct bpf_oom_report *report)
 {
 	report->level = BPF_OOM_NONE;

@@ -26,8 +26,7 @@ static void check_kill(const struct kmsg_kill *kill, const struct kmsg_record *r
 	FUZZ_CHECK(kill->oom_number > 0);
 	FUZZ_CHECK((kill->member == KMSG_MEMBER_NO) == (kill->group.len == 0));
 	FUZZ_CHECK(!kill->again || kill->member == KMSG_MEMBER_YES);
-	FUZZ_CHECK(kill->oom.limit_cgroup.len == 0 ||
-		   kill->oom.constraint == KMSG_CONSTRAINT_MEMCG);
+	FUZZ_CHECK(kill->oom.limit_cgroup.len == 0 || kill->oom.constraint == OOM_CONSTRAINT_MEMCG);
 	FUZZ_CHECK(kill->oom.trigger.len <= KMSG_COMM_MAX);
 	check_path(&kill->cgroup);
 	check_path(&kill->group);

@@ -29,7 +29,7 @@ static void put_path(const char *key, const struct kmsg_path *p)
 static void print_kill(const struct kmsg_kill *kill)
 {
 	static const char *const members[] = { "no", "yes", "maybe" };
-	const char *constraint = kmsg_constraint_name(kill->oom.constraint);
+	const char *constraint = oom_constraint_name(kill->oom.constraint);
 
 	printf("kill\tpid=%d", kill->pid);
 	put("comm", kill->comm.text, kill->comm.len, false);

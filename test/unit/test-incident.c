@@ -438,7 +438,7 @@ static void by_message(void **state)
 			       .anon_rss_bytes = 4096,
 			       .cgroup = { .len = 4, .text = "/l/v" },
 			       .oom_number = 3,
-			       .oom = { .constraint = KMSG_CONSTRAINT_MEMCG,
+			       .oom = { .constraint = OOM_CONSTRAINT_MEMCG,
 					.limit_cgroup = { .len = 2, .text = "/l" },
 					.limit_bytes = 65536,
 					.trigger_known = true,

@@ -46,9 +46,9 @@ static void put_path(struct told *t, const struct kmsg_path *p)
 
 static void put_oom(struct told *t, const struct kmsg_oom *oom)
 {
-	const char *constraint = kmsg_constraint_name(oom->constraint);
+	const char *constraint = oom_constraint_name(oom->constraint);
 
-	if (constraint && oom->constraint != KMSG_CONSTRAINT_MEMCG) {
+	if (constraint && oom->constraint != OOM_CONSTRAINT_MEMCG) {
 		put(t, "%s", constraint);
 	} else {
 		put_path(t, &oom->limit_cgroup);

@@ -134,7 +134,7 @@ static void check_header(unsigned seq, bool lost, bool gap)
 	say(seq + 1 + gap, 1);
 	assert_int_equal(kmsg_next(&k, &kill), 0);
 	assert_int_equal(kill.oom.constraint,
-			 lost || gap ? KMSG_CONSTRAINT_UNKNOWN : KMSG_CONSTRAINT_NONE);
+			 lost || gap ? OOM_CONSTRAINT_UNKNOWN : OOM_CONSTRAINT_NONE);
 }
 
 static void header_and_loss(void **state)
