@@ -286,7 +286,7 @@ int monitor_dispatch(struct monitor *m)
 	return r < 0 ? r : armed;
 }
 
-int monitor_next(struct monitor *m, struct event **ret)
+int monitor_next(struct monitor *m, struct oomn_event **ret)
 {
 	int r = engine_next(m->engine, ret);
 

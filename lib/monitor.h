@@ -73,7 +73,7 @@ size_t monitor_watches(const struct monitor *m);
  */
 int monitor_dispatch(struct monitor *m);
 /* Returns 1 and an event that the caller frees with event_free(), or 0 if none is pending. */
-int monitor_next(struct monitor *m, struct event **ret);
+int monitor_next(struct monitor *m, struct oomn_event **ret);
 /*
  * Reads all counters a last time. Returns 0 when everything is told, MONITOR_E_AGAIN if it has to be
  * called again when the descriptor is next readable, or a negated errno.

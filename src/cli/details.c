@@ -54,7 +54,7 @@ struct part {
 
 struct request {
 	uint64_t serial;
-	struct event *event; /* what it will be; complete from the start but for its details */
+	struct oomn_event *event; /* what it will be; complete from the start but for its details */
 	struct part part[LANES];
 	uint64_t hold_ns; /* until then the first victim is waited for; 0: not */
 	uint64_t start_ns;
@@ -357,7 +357,7 @@ int details_run(struct details *d, uint64_t now_ns)
 	return go_on(d, now_ns);
 }
 
-static bool knows_limit(const struct event *e)
+static bool knows_limit(const struct oomn_event *e)
 {
 	return e->limit_cgroup && e->limit_id != 0 && !e->limit_outside && !e->limit_or_above &&
 	       strlen(e->limit_cgroup) < WIRE_PATH_MAX;
@@ -382,7 +382,7 @@ static struct request *find_held(struct details *d, uint64_t incident)
 	return NULL;
 }
 
-static struct request *request_new(const struct event *e)
+static struct request *request_new(const struct oomn_event *e)
 {
 	struct request *r = calloc(1, sizeof(*r));
 
@@ -409,7 +409,7 @@ static void begin_part(struct request *r, enum lane lane, uint64_t now_ns)
 	r->part[lane] = (struct part){ .state = PART_WAITING, .due_ns = now_ns + DETAILS_DUE_NS };
 }
 
-static void begin_victim(struct request *r, const struct oom_process *victim, uint64_t now_ns)
+static void begin_victim(struct request *r, const struct oomn_process *victim, uint64_t now_ns)
 {
 	r->pid = victim->id.pid;
 	r->start_ns = victim->id.start_ns;
@@ -418,9 +418,9 @@ static void begin_victim(struct request *r, const struct oom_process *victim, ui
 	begin_part(r, LANE_VICTIM, now_ns);
 }
 
-int details_ask(struct details *d, const struct event *e, uint64_t now_ns)
+int details_ask(struct details *d, const struct oomn_event *e, uint64_t now_ns)
 {
-	const struct oom_process *victim = e->kind == EVENT_KILL ? e->victim : NULL;
+	const struct oomn_process *victim = e->kind == EVENT_KILL ? e->victim : NULL;
 	bool cgroup = knows_limit(e) && !was_asked(d, e->incident);
 	struct request *r;
 
@@ -455,7 +455,7 @@ int details_ask(struct details *d, const struct event *e, uint64_t now_ns)
 	return go_on(d, now_ns);
 }
 
-int details_next(struct details *d, struct event **ret)
+int details_next(struct details *d, struct oomn_event **ret)
 {
 	struct request *r = d->ready;
 

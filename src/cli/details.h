@@ -49,10 +49,10 @@ int details_fd(const struct details *d);
  * Asks for what belongs to @e, an oom or a kill of an incident; other events are none of its business.
  * Each makes one event at most. Returns 0 or a negated errno.
  */
-int details_ask(struct details *d, const struct event *e, uint64_t now_ns);
+int details_ask(struct details *d, const struct oomn_event *e, uint64_t now_ns);
 /* Takes answers, and ends what is overdue. Returns 0 or a negated errno. */
 int details_run(struct details *d, uint64_t now_ns);
 /* Takes the oldest event. Returns 1 and the event, which is the caller's, or 0 if there is none. */
-int details_next(struct details *d, struct event **ret);
+int details_next(struct details *d, struct oomn_event **ret);
 /* Nothing is being asked, and all events were taken. */
 bool details_idle(const struct details *d);

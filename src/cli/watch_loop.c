@@ -44,13 +44,13 @@ static bool count_reached(const struct watching *w)
 }
 
 /* Best effort: an incident whose details cannot be asked for is told without. */
-static void ask(struct watching *w, const struct event *e)
+static void ask(struct watching *w, const struct oomn_event *e)
 {
 	if (w->args->details && e->incident != 0 && !w->reader_left)
 		(void)details_ask(w->args->details, e, clock_boottime_ns());
 }
 
-static int tell(struct watching *w, const struct event *e)
+static int tell(struct watching *w, const struct oomn_event *e)
 {
 	int r;
 
@@ -78,7 +78,7 @@ static bool is_full(struct watching *w)
 static int take_details(struct watching *w)
 {
 	while (w->args->details && !is_full(w)) {
-		_cleanup_event_ struct event *e = NULL;
+		_cleanup_event_ struct oomn_event *e = NULL;
 		int r = details_next(w->args->details, &e);
 
 		if (r <= 0)
@@ -97,7 +97,7 @@ static int take_events(struct watching *w)
 	int r = take_details(w);
 
 	while (r == 0) {
-		_cleanup_event_ struct event *e = NULL;
+		_cleanup_event_ struct oomn_event *e = NULL;
 
 		if (is_full(w) || (count_reached(w) && !w->settling))
 			return 0;

@@ -19,14 +19,14 @@ struct engine {
 	struct engine_watch *watches;
 	engine_intake intake;
 	void *intake_ctx;
-	struct event **ring; /* the oldest at `first`, `used` of them */
+	struct oomn_event **ring; /* the oldest at `first`, `used` of them */
 	size_t size;
 	size_t first;
 	size_t used;
 	uint64_t seq;
-	uint64_t lost;            /* in all */
-	uint64_t lost_untold;     /* since the last `lost` event was handed out */
-	struct event *lost_event; /* kept ready, so that telling of a loss needs no memory */
+	uint64_t lost;                 /* in all */
+	uint64_t lost_untold;          /* since the last `lost` event was handed out */
+	struct oomn_event *lost_event; /* kept ready, so that telling of a loss needs no memory */
 };
 
 static struct engine_watch *watch_free(struct engine_watch *w)
@@ -45,7 +45,7 @@ struct engine *engine_new(size_t queue_max)
 	if (!en)
 		return NULL;
 	en->size = queue_max;
-	en->ring = calloc(queue_max, sizeof(struct event *));
+	en->ring = calloc(queue_max, sizeof(struct oomn_event *));
 	en->lost_event = event_new(EVENT_LOST);
 	if (!en->ring || !en->lost_event)
 		return engine_free(en);
@@ -186,9 +186,9 @@ enum engine_cover engine_covers(const struct engine *en, enum hierarchy h, const
 	return best;
 }
 
-static struct event *ring_take(struct engine *en)
+static struct oomn_event *ring_take(struct engine *en)
 {
-	struct event *e = en->ring[en->first];
+	struct oomn_event *e = en->ring[en->first];
 
 	en->ring[en->first] = NULL;
 	en->first = (en->first + 1) % en->size;
@@ -202,7 +202,7 @@ void engine_set_intake(struct engine *en, engine_intake intake, void *ctx)
 	en->intake_ctx = ctx;
 }
 
-void engine_submit(struct engine *en, struct event *e)
+void engine_submit(struct engine *en, struct oomn_event *e)
 {
 	if (en->intake)
 		en->intake(en->intake_ctx, e);
@@ -210,7 +210,7 @@ void engine_submit(struct engine *en, struct event *e)
 		engine_tell(en, e);
 }
 
-void engine_tell(struct engine *en, struct event *e)
+void engine_tell(struct engine *en, struct oomn_event *e)
 {
 	if (!engine_wants(en, e->hierarchy, e->kind, e->cgroup, e->below)) {
 		event_free(e);
@@ -228,10 +228,10 @@ void engine_tell(struct engine *en, struct event *e)
 }
 
 /* Hands out the prepared `lost` event and prepares the next; without memory it tells a little later. */
-static struct event *take_lost(struct engine *en)
+static struct oomn_event *take_lost(struct engine *en)
 {
-	struct event *next = event_new(EVENT_LOST);
-	struct event *e = en->lost_event;
+	struct oomn_event *next = event_new(EVENT_LOST);
+	struct oomn_event *e = en->lost_event;
 
 	if (!next)
 		return NULL;
@@ -241,9 +241,9 @@ static struct event *take_lost(struct engine *en)
 	return e;
 }
 
-int engine_next(struct engine *en, struct event **ret)
+int engine_next(struct engine *en, struct oomn_event **ret)
 {
-	struct event *e = NULL;
+	struct oomn_event *e = NULL;
 
 	if (en->lost_untold > 0)
 		e = take_lost(en);

@@ -53,14 +53,14 @@ enum engine_cover {
 enum engine_cover engine_covers(const struct engine *en, enum hierarchy h, const char *path,
 				uint64_t when_ns);
 
-typedef void (*engine_intake)(void *ctx, struct event *e);
+typedef void (*engine_intake)(void *ctx, struct oomn_event *e);
 /* What sources submit goes to @intake, which owns it and tells it with engine_tell(), or does not. */
 void engine_set_intake(struct engine *en, engine_intake intake, void *ctx);
 /* For sources: @e, which is the engine's from here on, was learned. */
-void engine_submit(struct engine *en, struct event *e);
+void engine_submit(struct engine *en, struct oomn_event *e);
 /* Queues @e, which the engine owns from here on, if a watch wants it; else frees it. */
-void engine_tell(struct engine *en, struct event *e);
+void engine_tell(struct engine *en, struct oomn_event *e);
 /* Takes the oldest event. Returns 1 and the event, which is the caller's, or 0 if there is none. */
-int engine_next(struct engine *en, struct event **ret);
+int engine_next(struct engine *en, struct oomn_event **ret);
 /* Events dropped so far because the queue was full. */
 uint64_t engine_lost(const struct engine *en);

@@ -53,9 +53,9 @@ const char *evidence_name(unsigned bit)
 	}
 }
 
-struct event *event_new(enum event_kind kind)
+struct oomn_event *event_new(enum event_kind kind)
 {
-	struct event *e = calloc(1, sizeof(*e));
+	struct oomn_event *e = calloc(1, sizeof(*e));
 
 	if (e) {
 		e->kind = kind;
@@ -67,7 +67,7 @@ struct event *event_new(enum event_kind kind)
 	return e;
 }
 
-struct event *event_free(struct event *e)
+struct oomn_event *event_free(struct oomn_event *e)
 {
 	if (e) {
 		free(e->cgroup);

@@ -52,7 +52,7 @@ enum hierarchy {
 	HIERARCHY_V2 = 2,
 };
 
-struct event {
+struct oomn_event {
 	uint64_t seq;         /* 1, 2, 3, … per monitor; a gap never happens without a `lost` */
 	uint64_t boottime_ns; /* CLOCK_BOOTTIME at which it was learned */
 	uint64_t realtime_ns; /* the same moment on the wall clock; monitor_next() sets it */
@@ -90,12 +90,12 @@ struct event {
 	 */
 	uint64_t incident; /* the same number for an oom and all that came of it */
 	enum oom_constraint constraint;
-	int order;                   /* of the allocation that failed */
-	uint64_t total_bytes;        /* of what sizes were compared with */
-	struct oom_process *trigger; /* who asked for memory */
-	struct oom_process *victim;  /* KILL and COLLATERAL: who died; then the count is 1 */
-	uint32_t shared_with;        /* COLLATERAL: the pid of the victim whose memory it shared */
-	struct oom_details *details; /* DETAILS */
+	int order;                    /* of the allocation that failed */
+	uint64_t total_bytes;         /* of what sizes were compared with */
+	struct oomn_process *trigger; /* who asked for memory */
+	struct oomn_process *victim;  /* KILL and COLLATERAL: who died; then the count is 1 */
+	uint32_t shared_with;         /* COLLATERAL: the pid of the victim whose memory it shared */
+	struct oom_details *details;  /* DETAILS */
 };
 
 /* "oom", "kill", …: stable names, part of the JSON format. */
@@ -108,9 +108,9 @@ const char *hierarchy_name(enum hierarchy h);
 const char *evidence_name(unsigned bit);
 
 /* An empty event on the heap, or NULL. Released with event_free(), which takes its strings along. */
-struct event *event_new(enum event_kind kind);
-struct event *event_free(struct event *e);
-static inline void event_freep(struct event **e)
+struct oomn_event *event_new(enum event_kind kind);
+struct oomn_event *event_free(struct oomn_event *e);
+static inline void event_freep(struct oomn_event **e)
 {
 	*e = event_free(*e);
 }

@@ -36,7 +36,7 @@
  * seen, if it has not become a victim by then.
  */
 struct held {
-	struct event *event;
+	struct oomn_event *event;
 	uint64_t due_ns;
 };
 
@@ -107,7 +107,7 @@ struct incidents {
  * Where the programs do not see the limit, the oom that was counted just before at or above the victim
  * tells it. If there were several, nothing does.
  */
-static void add_counted_limit(struct incidents *in, struct event *e)
+static void add_counted_limit(struct incidents *in, struct oomn_event *e)
 {
 	struct counted_oom *found = NULL;
 
@@ -130,7 +130,7 @@ static void add_counted_limit(struct incidents *in, struct event *e)
 	e->limit_bytes = e->limit_cgroup ? found->limit_bytes : BYTES_NONE;
 }
 
-static void tell(void *ctx, struct event *e)
+static void tell(void *ctx, struct oomn_event *e)
 {
 	struct incidents *in = ctx;
 
@@ -149,7 +149,7 @@ static void drain(void *ctx)
 }
 
 /* The incident that @e, a group kill, came of: the only one with a victim there just now; else 0. */
-static uint64_t incident_of(struct incidents *in, const struct event *e)
+static uint64_t incident_of(struct incidents *in, const struct oomn_event *e)
 {
 	struct killed_at *found = NULL;
 
@@ -170,7 +170,7 @@ static uint64_t incident_of(struct incidents *in, const struct event *e)
 	return found->number;
 }
 
-static void remember_oom(struct incidents *in, const struct event *e)
+static void remember_oom(struct incidents *in, const struct oomn_event *e)
 {
 	struct counted_oom *o = &in->ooms[in->ooms_next];
 
@@ -186,7 +186,7 @@ static void remember_oom(struct incidents *in, const struct event *e)
 	in->ooms_next = (in->ooms_next + 1) % OOMS;
 }
 
-static void intake(void *ctx, struct event *e)
+static void intake(void *ctx, struct oomn_event *e)
 {
 	struct incidents *in = ctx;
 
@@ -295,7 +295,7 @@ static bool is_open(const struct incidents *in, const struct sighting *s)
 
 /* Gives @e, which names one oom or kill at @c, to be told once; or drops it: it is nobody's. */
 static void sighted(struct incidents *in, const struct sighting *s, const struct cgroup_id *c,
-		    struct event *e, bool sure)
+		    struct oomn_event *e, bool sure)
 {
 	struct sighted what = {
 		.spot = { e->kind, e->hierarchy, c->known ? c->id : 0, e->cgroup },
@@ -359,7 +359,7 @@ static void see_end(struct incidents *in, const struct sighting *s)
 
 static void see_limit(struct incidents *in, const struct sighting *s)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	if (!s->limit.known || is_repeated(in, s))
 		return;
@@ -376,7 +376,7 @@ static void see_limit(struct incidents *in, const struct sighting *s)
  */
 static void see_global(struct incidents *in, const struct sighting *s)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	if (!in->open.global_untold || s->kind != SIGHTING_VICTIM || !s->killed)
 		return;
@@ -462,7 +462,7 @@ static bool is_counted(struct incidents *in, const struct sighting *s, bool *ret
 /* One that was exiting already is marked too, but not killed. */
 static void see_victim(struct incidents *in, const struct sighting *s)
 {
-	struct event *e;
+	struct oomn_event *e;
 	bool sure;
 
 	in->open.victim = s->task.pid;
@@ -481,7 +481,7 @@ static void see_victim(struct incidents *in, const struct sighting *s)
 
 static void see_collateral(struct incidents *in, const struct sighting *s)
 {
-	_cleanup_event_ struct event *e = incident_collateral_event(s, in->open.number);
+	_cleanup_event_ struct oomn_event *e = incident_collateral_event(s, in->open.number);
 
 	if (!e || !e->cgroup ||
 	    engine_covers(in->engine, e->hierarchy, e->cgroup, s->when_ns) == ENGINE_COVER_NONE)
@@ -520,7 +520,7 @@ void incident_sight(struct incidents *in, const struct sighting *s)
 void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t now_ns)
 {
 	struct sighted what = { .spot.kind = EVENT_KILL, .when_ns = now_ns };
-	struct event *e;
+	struct oomn_event *e;
 
 	if (kill->again) /* one victim counted twice */
 		return;

@@ -18,10 +18,10 @@ static bool copy(char **to, const char *text)
 	return *to || !text;
 }
 
-static struct oom_process *process(const struct sighting *s, const struct task_id *id,
-				   const struct cgroup_id *memory)
+static struct oomn_process *process(const struct sighting *s, const struct task_id *id,
+				    const struct cgroup_id *memory)
 {
-	struct oom_process *p = oom_process_new();
+	struct oomn_process *p = oom_process_new();
 
 	if (!p)
 		return NULL;
@@ -33,9 +33,9 @@ static struct oom_process *process(const struct sighting *s, const struct task_i
 }
 
 /* Of a thread's id alone nothing is told: a number without a name names nobody. */
-static struct oom_process *victim(const struct sighting *s)
+static struct oomn_process *victim(const struct sighting *s)
 {
-	struct oom_process *p = process(s, &s->task, &s->memory);
+	struct oomn_process *p = process(s, &s->task, &s->memory);
 
 	if (!p)
 		return NULL;
@@ -53,7 +53,7 @@ static struct oom_process *victim(const struct sighting *s)
 	return p;
 }
 
-static bool add_limit(struct event *e, const struct sighting *s)
+static bool add_limit(struct oomn_event *e, const struct sighting *s)
 {
 	if (!s->limit.known)
 		return true;
@@ -67,9 +67,10 @@ static bool add_limit(struct event *e, const struct sighting *s)
 }
 
 /* What all records of one oom have in common. */
-static struct event *event_of(const struct sighting *s, enum event_kind kind, uint64_t incident)
+static struct oomn_event *event_of(const struct sighting *s, enum event_kind kind,
+				   uint64_t incident)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	if (!e)
 		return NULL;
@@ -84,15 +85,15 @@ static struct event *event_of(const struct sighting *s, enum event_kind kind, ui
 	return e->trigger && add_limit(e, s) ? e : event_free(e);
 }
 
-static bool add_place(struct event *e, const struct sighting *s, const struct cgroup_id *c)
+static bool add_place(struct oomn_event *e, const struct sighting *s, const struct cgroup_id *c)
 {
 	e->cgroup_id = c->known ? c->id : 0;
 	return copy(&e->cgroup, incident_path(s, c));
 }
 
-struct event *incident_oom_event(const struct sighting *s, uint64_t incident)
+struct oomn_event *incident_oom_event(const struct sighting *s, uint64_t incident)
 {
-	_cleanup_event_ struct event *e = event_of(s, EVENT_OOM, incident);
+	_cleanup_event_ struct oomn_event *e = event_of(s, EVENT_OOM, incident);
 
 	if (!e)
 		return NULL;
@@ -104,9 +105,9 @@ struct event *incident_oom_event(const struct sighting *s, uint64_t incident)
 	return copy(&e->cgroup, "/") ? ptr_steal(&e) : NULL;
 }
 
-struct event *incident_kill_event(const struct sighting *s, uint64_t incident)
+struct oomn_event *incident_kill_event(const struct sighting *s, uint64_t incident)
 {
-	_cleanup_event_ struct event *e = event_of(s, EVENT_KILL, incident);
+	_cleanup_event_ struct oomn_event *e = event_of(s, EVENT_KILL, incident);
 
 	if (!e)
 		return NULL;
@@ -114,9 +115,9 @@ struct event *incident_kill_event(const struct sighting *s, uint64_t incident)
 	return e->victim && add_place(e, s, &s->memory) ? ptr_steal(&e) : NULL;
 }
 
-struct event *incident_collateral_event(const struct sighting *s, uint64_t incident)
+struct oomn_event *incident_collateral_event(const struct sighting *s, uint64_t incident)
 {
-	struct event *e = incident_kill_event(s, incident);
+	struct oomn_event *e = incident_kill_event(s, incident);
 
 	if (e) {
 		e->kind = EVENT_COLLATERAL;
@@ -136,9 +137,9 @@ static void copy_comm(char *to, const struct kmsg_comm *comm)
 	to[TASK_COMM_MAX - 1] = '\0';
 }
 
-static struct oom_process *kmsg_victim(const struct kmsg_kill *k, const char *cgroup)
+static struct oomn_process *kmsg_victim(const struct kmsg_kill *k, const char *cgroup)
 {
-	struct oom_process *p = oom_process_new();
+	struct oomn_process *p = oom_process_new();
 
 	if (!p)
 		return NULL;
@@ -155,7 +156,7 @@ static struct oom_process *kmsg_victim(const struct kmsg_kill *k, const char *cg
 }
 
 /* The message has the thread that asked: its comm is that thread's, and whose thread it is, not told. */
-static bool add_kmsg_trigger(struct event *e, const struct kmsg_oom *oom)
+static bool add_kmsg_trigger(struct oomn_event *e, const struct kmsg_oom *oom)
 {
 	if (!oom->trigger_known)
 		return true;
@@ -174,9 +175,10 @@ static enum oom_constraint kmsg_constraint(const struct kmsg_kill *k)
 	return k->oom.constraint;
 }
 
-struct event *incident_kmsg_event(const struct kmsg_kill *k, uint64_t incident, uint64_t now_ns)
+struct oomn_event *incident_kmsg_event(const struct kmsg_kill *k, uint64_t incident,
+				       uint64_t now_ns)
 {
-	_cleanup_event_ struct event *e = event_new(EVENT_KILL);
+	_cleanup_event_ struct oomn_event *e = event_new(EVENT_KILL);
 
 	if (!e)
 		return NULL;

@@ -246,10 +246,12 @@ int registry_add(struct registry *r, struct listener *l, const struct registry_c
 	if (err != 0)
 		return err;
 
-	*l = (struct listener){ .token = l->token, .registry = r, .node = node };
+	*l = (struct listener){
+		.token = l->token, .no_oom = l->no_oom, .registry = r, .node = node
+	};
 	DL_APPEND(node->listeners, l);
 	r->n_listeners++;
-	if (is_under_oom(node))
+	if (!l->no_oom && is_under_oom(node))
 		queue(r, l, 1);
 	return 0;
 }
@@ -272,7 +274,14 @@ void registry_oom(struct registry *r, uint64_t id, uint64_t n)
 
 	for (const struct registry_node *node = top; node; node = node_after(node, top))
 		DL_FOREACH (node->listeners, l)
-			queue(r, l, n);
+			if (!l->no_oom)
+				queue(r, l, n);
+}
+
+void registry_signal(struct listener *l, uint64_t n)
+{
+	if (l->node)
+		queue(l->registry, l, n);
 }
 
 int registry_under_oom(struct registry *r, uint64_t id, bool under_oom)

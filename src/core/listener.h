@@ -17,6 +17,9 @@
  *   oom of X         all listeners on X and in the subtree below it; none above, none beside
  *   X under oom      one for each listener that is added on X or below it meanwhile
  *   X removed        one more for each of its listeners, which have then ended
+ *
+ * A listener that is there for something else, a threshold or pressure, shares the removal and the queue:
+ * who learns of what it is there for says so with registry_signal().
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,11 +38,12 @@ struct registry_quota {
 };
 
 /*
- * One registration, embedded in what belongs to it. To begin with all zero but the token; all other
+ * One registration, embedded in what belongs to it. To begin with all zero but the first two; all other
  * fields are the registry's.
  */
 struct listener {
 	void *token;
+	bool no_oom;                /* it is not there for ooms */
 	struct registry *registry;  /* NULL: not added */
 	struct registry_node *node; /* NULL: its cgroup was removed */
 	uint64_t due;
@@ -77,6 +81,8 @@ void registry_remove(struct listener *l);
 
 /* The limit of cgroup @id was hit @n times. */
 void registry_oom(struct registry *r, uint64_t id, uint64_t n);
+/* What @l, which was added, is there for happened @n times. Nothing if its cgroup was removed. */
+void registry_signal(struct listener *l, uint64_t n);
 /*
  * Cgroup @id is, or no longer is, under oom. This delivers nothing to those who listen already: the
  * oom that began it does. Who said true must say false, also of a cgroup that was removed with one

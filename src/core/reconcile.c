@@ -24,13 +24,13 @@ struct candidate {
 	struct sighted what;
 	char *path;      /* what.spot.path */
 	uint64_t due_ns; /* a patient one is told then; else UINT64_MAX */
-	struct event *event;
+	struct oomn_event *event;
 	struct candidate *prev, *next;
 };
 
 /* A count that waits for names. */
 struct pending {
-	struct event *event;
+	struct oomn_event *event;
 	bool loose;
 	uint64_t due_ns;
 	struct pending *prev, *next;
@@ -151,12 +151,12 @@ void reconcile_settling(struct reconcile *r, uint64_t now_ns)
 		r->settling_ns = now_ns;
 }
 
-static bool is_loose(const struct event *e)
+static bool is_loose(const struct oomn_event *e)
 {
 	return e->removed || e->unplaced || e->below;
 }
 
-static struct spot spot_of(const struct event *e)
+static struct spot spot_of(const struct oomn_event *e)
 {
 	return (struct spot){ e->kind, e->hierarchy, e->cgroup_id, e->cgroup };
 }
@@ -188,13 +188,13 @@ static uint64_t claim_advances(struct reconcile *r, const struct spot *s, bool l
 }
 
 /* @n of @counted were told by name. */
-static void lessen(struct event *counted, uint64_t n)
+static void lessen(struct oomn_event *counted, uint64_t n)
 {
 	counted->count_min -= counted->count_min < n ? counted->count_min : n;
 	counted->count_max -= n;
 }
 
-static void tell_named(struct reconcile *r, struct event *e)
+static void tell_named(struct reconcile *r, struct oomn_event *e)
 {
 	if (e->kind == EVENT_KILL)
 		r->figures.identified++;
@@ -202,7 +202,7 @@ static void tell_named(struct reconcile *r, struct event *e)
 }
 
 /* The named @e is what @counted counts: each tells what it knows. Without memory @e stays as it is. */
-static void join(struct event *e, const struct event *counted)
+static void join(struct oomn_event *e, const struct oomn_event *counted)
 {
 	char *text;
 
@@ -231,7 +231,7 @@ static void join(struct event *e, const struct event *counted)
 }
 
 /* Tells @e, which @counted has counted. False if it has no place: then it is told without a name. */
-static bool tell_counted(struct reconcile *r, struct event *e, struct event *counted)
+static bool tell_counted(struct reconcile *r, struct oomn_event *e, struct oomn_event *counted)
 {
 	join(e, counted);
 	if (!e->cgroup) {
@@ -254,13 +254,13 @@ static void make_exchangeable(struct reconcile *r, const struct sighted *what,
 		(void)advances_claim_below(r->advances, taker, 1);
 }
 
-static void claim_candidates(struct reconcile *r, struct event *counted, bool loose)
+static void claim_candidates(struct reconcile *r, struct oomn_event *counted, bool loose)
 {
 	const struct spot spot = spot_of(counted);
 	struct candidate *c, *tmp;
 
 	DL_FOREACH_SAFE (r->candidates, c, tmp) {
-		struct event *e = c->event;
+		struct oomn_event *e = c->event;
 
 		if (counted->count_max == 0)
 			return;
@@ -274,13 +274,13 @@ static void claim_candidates(struct reconcile *r, struct event *counted, bool lo
 }
 
 /* An exact count has claimed @n advances of its cgroup: those that wait for it are told with it. */
-static void tell_patient(struct reconcile *r, const struct event *counted, uint64_t n)
+static void tell_patient(struct reconcile *r, const struct oomn_event *counted, uint64_t n)
 {
 	const struct spot spot = spot_of(counted);
 	struct candidate *c, *tmp;
 
 	DL_FOREACH_SAFE (r->candidates, c, tmp) {
-		struct event *e = c->event;
+		struct oomn_event *e = c->event;
 
 		if (n == 0)
 			return;
@@ -294,7 +294,7 @@ static void tell_patient(struct reconcile *r, const struct event *counted, uint6
 	}
 }
 
-static void claim_told(struct reconcile *r, struct event *counted, bool loose)
+static void claim_told(struct reconcile *r, struct oomn_event *counted, bool loose)
 {
 	const struct spot spot = spot_of(counted);
 	uint64_t n = claim_advances(r, &spot, loose, counted->count_max);
@@ -304,7 +304,7 @@ static void claim_told(struct reconcile *r, struct event *counted, bool loose)
 		tell_patient(r, counted, n);
 }
 
-static void debt_add(struct reconcile *r, const struct event *e, bool loose)
+static void debt_add(struct reconcile *r, const struct oomn_event *e, bool loose)
 {
 	struct debt *d;
 
@@ -332,7 +332,7 @@ static void debt_add(struct reconcile *r, const struct event *e, bool loose)
 	r->debts_n++;
 }
 
-static void group_add(struct reconcile *r, const struct event *e)
+static void group_add(struct reconcile *r, const struct oomn_event *e)
 {
 	struct group *g = &r->groups[r->groups_next];
 
@@ -344,7 +344,7 @@ static void group_add(struct reconcile *r, const struct event *e)
 	r->groups_next = (r->groups_next + 1) % GROUPS;
 }
 
-static bool is_of_group(const struct group *g, const struct event *e, bool loose)
+static bool is_of_group(const struct group *g, const struct oomn_event *e, bool loose)
 {
 	uint64_t apart_ns = g->when_ns > e->boottime_ns ? g->when_ns - e->boottime_ns
 							: e->boottime_ns - g->when_ns;
@@ -355,7 +355,7 @@ static bool is_of_group(const struct group *g, const struct event *e, bool loose
 }
 
 /* Kills for which no name came, where every victim is seen: a group kill's recount is none. */
-static void take_recounts(struct reconcile *r, struct event *e, bool loose)
+static void take_recounts(struct reconcile *r, struct oomn_event *e, bool loose)
 {
 	uint64_t maybe = e->count_max - e->count_min; /* recounts already, as the ledger has it */
 
@@ -375,7 +375,7 @@ static void take_recounts(struct reconcile *r, struct event *e, bool loose)
 }
 
 /* No name has come for what is left. */
-static void tell_unnamed(struct reconcile *r, struct event *e, bool loose)
+static void tell_unnamed(struct reconcile *r, struct oomn_event *e, bool loose)
 {
 	if (e->kind == EVENT_KILL) {
 		if (!r->missed && (r->expected & EVENT_MASK(EVENT_KILL)))
@@ -395,7 +395,7 @@ static void tell_unnamed(struct reconcile *r, struct event *e, bool loose)
  * v1's signals do not say whose limit was hit; near the making and removal of cgroups the source may
  * take one's oom for that of a cgroup above or below.
  */
-static void claim_related(struct reconcile *r, struct event *counted)
+static void claim_related(struct reconcile *r, struct oomn_event *counted)
 {
 	const struct spot spot = spot_of(counted);
 
@@ -406,7 +406,7 @@ static void claim_related(struct reconcile *r, struct event *counted)
 
 static void release(struct reconcile *r, struct pending *p)
 {
-	struct event *e = p->event;
+	struct oomn_event *e = p->event;
 	bool loose = p->loose;
 
 	p->event = NULL;
@@ -427,7 +427,7 @@ static void drain(struct reconcile *r)
 	r->draining = false;
 }
 
-static void wait_for_names(struct reconcile *r, struct event *e, bool loose)
+static void wait_for_names(struct reconcile *r, struct oomn_event *e, bool loose)
 {
 	struct pending *p;
 
@@ -446,7 +446,7 @@ static void wait_for_names(struct reconcile *r, struct event *e, bool loose)
 }
 
 /* What ends a cgroup, or says that its tasks wait, is told behind what it follows from. */
-static void release_before(struct reconcile *r, const struct event *e)
+static void release_before(struct reconcile *r, const struct oomn_event *e)
 {
 	struct pending *p, *tmp;
 
@@ -459,7 +459,7 @@ static void release_before(struct reconcile *r, const struct event *e)
 			release(r, p);
 }
 
-void reconcile_counted(struct reconcile *r, struct event *e)
+void reconcile_counted(struct reconcile *r, struct oomn_event *e)
 {
 	bool loose = is_loose(e);
 
@@ -488,7 +488,7 @@ void reconcile_counted(struct reconcile *r, struct event *e)
 }
 
 /* It was told without a name. */
-static void name_late(struct reconcile *r, struct debt *d, struct event *e)
+static void name_late(struct reconcile *r, struct debt *d, struct oomn_event *e)
 {
 	if (e->kind == EVENT_KILL) {
 		r->figures.late++;
@@ -515,7 +515,7 @@ static bool is_in_time(const struct debt *d, const struct sighted *s)
  * added to the advances, or with another one that a loose count gives up for it. Returns whether @e,
  * which names @s, is dealt with.
  */
-static bool claim_for_debts(struct reconcile *r, const struct sighted *s, struct event *e)
+static bool claim_for_debts(struct reconcile *r, const struct sighted *s, struct oomn_event *e)
 {
 	unsigned tried = 0;
 	struct debt *d;
@@ -534,7 +534,7 @@ static bool claim_for_debts(struct reconcile *r, const struct sighted *s, struct
 	return false;
 }
 
-static bool claim_for_pending(struct reconcile *r, const struct sighted *s, struct event *e)
+static bool claim_for_pending(struct reconcile *r, const struct sighted *s, struct oomn_event *e)
 {
 	struct pending *p;
 
@@ -554,7 +554,7 @@ static bool claim_for_pending(struct reconcile *r, const struct sighted *s, stru
 	return false;
 }
 
-static void left_to_counters(struct reconcile *r, struct event *e)
+static void left_to_counters(struct reconcile *r, struct oomn_event *e)
 {
 	r->figures.dropped++;
 	r->missed = true;
@@ -562,7 +562,7 @@ static void left_to_counters(struct reconcile *r, struct event *e)
 }
 
 static struct candidate *candidate_add(struct reconcile *r, const struct sighted *s,
-				       struct event *e)
+				       struct oomn_event *e)
 {
 	struct candidate *c =
 		r->candidates_n < RECONCILE_CANDIDATES_MAX ? calloc(1, sizeof(*c)) : NULL;
@@ -583,7 +583,7 @@ static struct candidate *candidate_add(struct reconcile *r, const struct sighted
 }
 
 /* It is among the advances. Without room it does not wait. */
-static void tell_or_wait(struct reconcile *r, const struct sighted *s, struct event *e)
+static void tell_or_wait(struct reconcile *r, const struct sighted *s, struct oomn_event *e)
 {
 	struct candidate *c = s->how == SIGHTED_PATIENT ? candidate_add(r, s, e) : NULL;
 
@@ -593,7 +593,7 @@ static void tell_or_wait(struct reconcile *r, const struct sighted *s, struct ev
 		tell_named(r, e);
 }
 
-static void sighted_sure(struct reconcile *r, const struct sighted *s, struct event *e)
+static void sighted_sure(struct reconcile *r, const struct sighted *s, struct oomn_event *e)
 {
 	if (!advances_add(r->advances, &s->spot, s->when_ns))
 		left_to_counters(r, e);
@@ -602,7 +602,7 @@ static void sighted_sure(struct reconcile *r, const struct sighted *s, struct ev
 }
 
 /* What counts there are for it already. Exact ones first: what they want fits nobody else. */
-static bool find_count(struct reconcile *r, const struct sighted *s, struct event *e)
+static bool find_count(struct reconcile *r, const struct sighted *s, struct oomn_event *e)
 {
 	struct pending *p;
 	struct debt *d;
@@ -629,13 +629,13 @@ static bool find_count(struct reconcile *r, const struct sighted *s, struct even
 	return false;
 }
 
-static void sighted_unsure(struct reconcile *r, const struct sighted *s, struct event *e)
+static void sighted_unsure(struct reconcile *r, const struct sighted *s, struct oomn_event *e)
 {
 	if (!find_count(r, s, e) && !candidate_add(r, s, e))
 		left_to_counters(r, e);
 }
 
-void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e)
+void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct oomn_event *e)
 {
 	/* It may have been told without its name, and that be forgotten: only its count can tell. */
 	if (s->how != SIGHTED_UNSURE && s->when_ns > r->forgotten_ns && s->when_ns < r->settling_ns)
@@ -647,7 +647,7 @@ void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct even
 /* It has waited for its count: that comes later, or never. */
 static void candidate_tell(struct reconcile *r, struct candidate *c)
 {
-	struct event *e = c->event;
+	struct oomn_event *e = c->event;
 
 	c->event = NULL;
 	tell_named(r, e);

@@ -31,7 +31,7 @@ struct reconcile;
 
 struct reconcile_calls {
 	/* Takes an event that is to be told, and owns it. */
-	void (*tell)(void *ctx, struct event *e);
+	void (*tell)(void *ctx, struct oomn_event *e);
 	/* Reads all sightings that there are by now, with reconcile_sighted(). May be NULL. */
 	void (*drain)(void *ctx);
 	/* Whether the cgroup at @s is gone, and its counters with it. May be NULL: not known of any. */
@@ -79,9 +79,9 @@ void reconcile_missed(struct reconcile *r);
 /* The counters are read a last time from @now_ns on: what happens later is told only if it is counted. */
 void reconcile_settling(struct reconcile *r, uint64_t now_ns);
 /* Takes the event that @s names, of count 1. */
-void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct event *e);
+void reconcile_sighted(struct reconcile *r, const struct sighted *s, struct oomn_event *e);
 /* Takes what the sources submit, of any kind. */
-void reconcile_counted(struct reconcile *r, struct event *e);
+void reconcile_counted(struct reconcile *r, struct oomn_event *e);
 /* Tells what has waited long enough, and forgets what is too old. */
 void reconcile_run(struct reconcile *r, uint64_t now_ns);
 /* Tells all that waits, for a name or for a count. */

@@ -15,9 +15,9 @@ const char *oom_constraint_name(enum oom_constraint c)
 	return names[c];
 }
 
-struct oom_process *oom_process_new(void)
+struct oomn_process *oom_process_new(void)
 {
-	struct oom_process *p = calloc(1, sizeof(*p));
+	struct oomn_process *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
@@ -28,7 +28,7 @@ struct oom_process *oom_process_new(void)
 	return p;
 }
 
-struct oom_process *oom_process_free(struct oom_process *p)
+struct oomn_process *oom_process_free(struct oomn_process *p)
 {
 	if (p) {
 		free(p->cgroup);

@@ -36,7 +36,7 @@ struct task_id {
 };
 
 /* What is known of it. 0, NULL, BYTES_NONE, UID_NONE or OOM_ADJ_NONE: that is not. */
-struct oom_process {
+struct oomn_process {
 	struct task_id id;
 	char *cgroup; /* where its memory is charged; raw bytes, from the visible root */
 	uint64_t cgroup_id;
@@ -53,5 +53,5 @@ struct oom_process {
 };
 
 /* One of which nothing is known yet, or NULL without memory. Freed with all its strings. */
-struct oom_process *oom_process_new(void);
-struct oom_process *oom_process_free(struct oom_process *p);
+struct oomn_process *oom_process_new(void);
+struct oomn_process *oom_process_free(struct oomn_process *p);

@@ -38,13 +38,13 @@ static json_t *word(const char *text)
 }
 
 /* Also without a name: one that was too long, or could be read in two ways. */
-static bool has_limit(const struct event *e)
+static bool has_limit(const struct oomn_event *e)
 {
 	return e->limit_cgroup || e->limit_outside || e->limit_id != 0 ||
 	       e->limit_bytes != BYTES_NONE;
 }
 
-static json_t *limit(const struct event *e)
+static json_t *limit(const struct oomn_event *e)
 {
 	json_t *object;
 	int r = 0;
@@ -100,7 +100,7 @@ int json_line(const struct json_t *object, char **ret)
 }
 
 /* Of whom it was: what an oom seen in the kernel has. */
-static int put_incident(json_t *object, const struct event *e)
+static int put_incident(json_t *object, const struct oomn_event *e)
 {
 	int r = 0;
 
@@ -117,7 +117,7 @@ static int put_incident(json_t *object, const struct event *e)
 	return r;
 }
 
-int json_encode_event(const struct event *e, char **ret)
+int json_encode_event(const struct oomn_event *e, char **ret)
 {
 	json_t *object = json_object();
 	int r = 0;
@@ -144,7 +144,7 @@ int json_encode_event(const struct event *e, char **ret)
 	return r;
 }
 
-static int encode(struct line_sink *s, const struct event *e, char **ret)
+static int encode(struct line_sink *s, const struct oomn_event *e, char **ret)
 {
 	(void)s;
 	return json_encode_event(e, ret);

@@ -8,7 +8,7 @@
 #include "sink/sink.h"
 
 /* The object for @e, on the heap, without a line's end. Returns 0 or -ENOMEM. */
-int json_encode_event(const struct event *e, char **ret);
+int json_encode_event(const struct oomn_event *e, char **ret);
 struct json_t;
 /* Any object (jansson's) as text, on the heap, without a line's end. Returns 0 or -ENOMEM. */
 int json_line(const struct json_t *object, char **ret);

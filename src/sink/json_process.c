@@ -7,7 +7,7 @@ static json_t *comm(const struct task_id *id)
 	return id->comm[0] == '\0' && id->pid == 0 ? json_null() : json_name(id->comm);
 }
 
-static int put_id(json_t *object, const struct oom_process *p)
+static int put_id(json_t *object, const struct oomn_process *p)
 {
 	int r = 0;
 
@@ -23,7 +23,7 @@ static int put_id(json_t *object, const struct oom_process *p)
 }
 
 /* Of sizes that are not known, neither is how exact they are. */
-static json_t *exact(const struct oom_process *p)
+static json_t *exact(const struct oomn_process *p)
 {
 	bool known = p->anon_bytes != BYTES_NONE || p->file_bytes != BYTES_NONE ||
 		     p->shmem_bytes != BYTES_NONE;
@@ -31,12 +31,12 @@ static json_t *exact(const struct oom_process *p)
 	return known ? json_boolean(p->exact) : json_null();
 }
 
-static json_t *oom_score_adj(const struct oom_process *p)
+static json_t *oom_score_adj(const struct oomn_process *p)
 {
 	return p->oom_score_adj == OOM_ADJ_NONE ? json_null() : json_integer(p->oom_score_adj);
 }
 
-json_t *json_trigger(const struct oom_process *p)
+json_t *json_trigger(const struct oomn_process *p)
 {
 	json_t *object;
 
@@ -46,7 +46,7 @@ json_t *json_trigger(const struct oom_process *p)
 	return json_object_if(object, put_id(object, p));
 }
 
-json_t *json_victim(const struct oom_process *p)
+json_t *json_victim(const struct oomn_process *p)
 {
 	json_t *object;
 	int r;

@@ -27,9 +27,9 @@ json_t *json_name(const char *raw);
 json_t *json_name_n(const char *raw, size_t n);
 
 /* Who asked for memory: null for NULL. */
-json_t *json_trigger(const struct oom_process *p);
+json_t *json_trigger(const struct oomn_process *p);
 /* Who died: null for NULL. */
-json_t *json_victim(const struct oom_process *p);
+json_t *json_victim(const struct oomn_process *p);
 /* Whom the cgroup at @path belongs to; null if nothing is known of that, and for NULL. */
 json_t *json_identity(const char *path);
 json_t *json_details(const struct oom_details *d);

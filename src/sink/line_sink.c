@@ -21,7 +21,7 @@ bool line_sink_full(const struct sink *sink)
 	return output_is_full(&((const struct line_sink *)sink)->output);
 }
 
-int line_sink_submit(struct sink *sink, const struct event *e)
+int line_sink_submit(struct sink *sink, const struct oomn_event *e)
 {
 	struct line_sink *s = line_sink_of(sink);
 	_cleanup_free_ char *line = NULL;

@@ -13,7 +13,7 @@ struct line_sink {
 	struct sink sink;
 	struct output output;
 	/* Returns 0 and the line, or -ENOMEM. */
-	int (*encode)(struct line_sink *s, const struct event *e, char **ret);
+	int (*encode)(struct line_sink *s, const struct oomn_event *e, char **ret);
 };
 
 /* Once that much waits for the reader, no more is taken. */
@@ -21,7 +21,7 @@ struct line_sink {
 
 int line_sink_open(struct line_sink *s, int fd);
 bool line_sink_full(const struct sink *sink);
-int line_sink_submit(struct sink *sink, const struct event *e);
+int line_sink_submit(struct sink *sink, const struct oomn_event *e);
 int line_sink_flush(struct sink *sink);
 int line_sink_fd(const struct sink *sink);
 /* Frees the sink, whose head @sink is. */

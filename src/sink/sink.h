@@ -23,7 +23,7 @@ struct sink_ops {
 	/* Whether no event should be submitted before flush() has made room. */
 	bool (*full)(const struct sink *s);
 	/* Takes what @e says; @e stays the caller's. Returns 0 or -ENOMEM. */
-	int (*submit)(struct sink *s, const struct event *e);
+	int (*submit)(struct sink *s, const struct oomn_event *e);
 	/* Delivers what the reader takes now. Returns 0, SINK_E_AGAIN, or a negated errno. */
 	int (*flush)(struct sink *s);
 	/* The descriptor to wait on for EPOLLOUT after SINK_E_AGAIN; belongs to the sink. */

@@ -68,7 +68,7 @@ static size_t name_width_max(size_t columns)
 }
 
 /* Writes the cgroup and tells in @l where the words stand behind it. */
-static int put_name(FILE *f, const struct text_style *style, const struct event *e,
+static int put_name(FILE *f, const struct text_style *style, const struct oomn_event *e,
 		    struct text_state *state, struct text_layout *l)
 {
 	_cleanup_free_ char *text =
@@ -95,7 +95,7 @@ static int put_name(FILE *f, const struct text_style *style, const struct event 
 }
 
 /* What is said of @e, where what the lines above it say of the same incident is @state. */
-static int make_words(const struct text_style *style, const struct event *e,
+static int make_words(const struct text_style *style, const struct oomn_event *e,
 		      const struct text_state *state, char **ret)
 {
 	_cleanup_free_ char *text = NULL;
@@ -119,7 +119,7 @@ static int make_words(const struct text_style *style, const struct event *e,
 	return 0;
 }
 
-static int put_event(FILE *f, const struct text_style *style, const struct event *e,
+static int put_event(FILE *f, const struct text_style *style, const struct oomn_event *e,
 		     struct text_state *state)
 {
 	struct text_layout l = { .aligned = style->aligned, .ascii = style->ascii };
@@ -141,7 +141,7 @@ static int put_event(FILE *f, const struct text_style *style, const struct event
 }
 
 /* Keeps in mind what the line of @e has told. */
-static void note_told(struct text_state *state, const struct event *e)
+static void note_told(struct text_state *state, const struct oomn_event *e)
 {
 	if (!state->begun || e->incident != state->incident) {
 		state->told = 0;
@@ -158,7 +158,7 @@ static void note_told(struct text_state *state, const struct event *e)
 		state->command_of = e->victim->id.pid;
 }
 
-int text_encode_event(const struct text_style *style, const struct event *e,
+int text_encode_event(const struct text_style *style, const struct oomn_event *e,
 		      struct text_state *state, char **ret)
 {
 	struct text_state next = *state;
@@ -188,7 +188,7 @@ static size_t terminal_columns(int fd)
 	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_USUAL;
 }
 
-static int encode(struct line_sink *s, const struct event *e, char **ret)
+static int encode(struct line_sink *s, const struct oomn_event *e, char **ret)
 {
 	struct text_sink *t = (struct text_sink *)s; /* its head */
 

@@ -32,7 +32,7 @@ struct text_state {
 };
 
 /* The line, or several, for @e, on the heap, without an end. Returns 0 or -ENOMEM. */
-int text_encode_event(const struct text_style *style, const struct event *e,
+int text_encode_event(const struct text_style *style, const struct oomn_event *e,
 		      struct text_state *state, char **ret);
 /* A sink that writes to @fd, which is borrowed. Returns 0, -ENOMEM, or what is wrong with @fd. */
 int text_sink_open(struct sink **ret, int fd, const struct text_style *style);

@@ -19,7 +19,7 @@ static bool same(const char *a, const char *b)
 }
 
 /* Messages of the kernel have the thread that asked, and the process that was killed. */
-static bool is_itself(const struct oom_process *trigger, const struct oom_process *victim)
+static bool is_itself(const struct oomn_process *trigger, const struct oomn_process *victim)
 {
 	if (!victim)
 		return false;
@@ -39,9 +39,9 @@ static void put_process(struct words *w, const struct task_id *id)
 	words_process(w, id->pid, id->comm);
 }
 
-void words_trigger(struct words *w, const struct event *e)
+void words_trigger(struct words *w, const struct oomn_event *e)
 {
-	const struct oom_process *t = e->trigger;
+	const struct oomn_process *t = e->trigger;
 
 	if ((!t && e->order != ORDER_SYSRQ) || (w->told & TOLD_TRIGGER))
 		return;
@@ -66,9 +66,9 @@ void words_trigger(struct words *w, const struct event *e)
 	}
 }
 
-static void put_who(struct words *w, const struct event *e)
+static void put_who(struct words *w, const struct oomn_event *e)
 {
-	const struct oom_process *v = e->victim;
+	const struct oomn_process *v = e->victim;
 
 	words_part(w);
 	put_process(w, &v->id);
@@ -90,7 +90,7 @@ static void put_who(struct words *w, const struct event *e)
 	}
 }
 
-static void put_sizes(struct words *w, const struct oom_process *v)
+static void put_sizes(struct words *w, const struct oomn_process *v)
 {
 	const struct {
 		const char *what;
@@ -108,9 +108,9 @@ static void put_sizes(struct words *w, const struct oom_process *v)
 				sizes[i].bytes);
 }
 
-static void put_own_cgroup(struct words *w, const struct event *e)
+static void put_own_cgroup(struct words *w, const struct oomn_event *e)
 {
-	const struct oom_process *v = e->victim;
+	const struct oomn_process *v = e->victim;
 	bool v1 = e->hierarchy == HIERARCHY_V1;
 
 	/* Where memory is in v1, the v2 hierarchy is often mounted without being used. */
@@ -172,9 +172,9 @@ static void put_identity(struct words *w, const char *cgroup)
 	put_span(w, "session", id.session);
 }
 
-void words_of_victim(struct words *w, const struct event *e)
+void words_of_victim(struct words *w, const struct oomn_event *e)
 {
-	const struct oom_process *v = e->victim;
+	const struct oomn_process *v = e->victim;
 
 	put_who(w, e);
 	/* A collateral's sizes are those of the victim, whose memory it is. */

@@ -116,7 +116,7 @@ void words_command(struct words *w, const char *cmdline)
 	words_paragraph(w);
 }
 
-static void put_count(struct words *w, const struct event *e)
+static void put_count(struct words *w, const struct oomn_event *e)
 {
 	const char *word = e->count_max == 1 ? kinds[e->kind].one : kinds[e->kind].many;
 
@@ -130,7 +130,7 @@ static void put_count(struct words *w, const struct event *e)
 			e->count_max - e->count_min == 1 ? "or" : "to", e->count_max, word);
 }
 
-static void put_limit_itself(struct words *w, const struct event *e)
+static void put_limit_itself(struct words *w, const struct oomn_event *e)
 {
 	bool own = e->cgroup && e->limit_cgroup && strcmp(e->cgroup, e->limit_cgroup) == 0;
 
@@ -163,7 +163,7 @@ static const char *const shortages[OOM_CONSTRAINT_MAX] = {
 	[OOM_CONSTRAINT_MEMORY_POLICY] = "mempolicy: its memory nodes ran out of memory",
 };
 
-void words_limit(struct words *w, const struct event *e)
+void words_limit(struct words *w, const struct oomn_event *e)
 {
 	bool v1 = e->hierarchy == HIERARCHY_V1;
 	bool known = e->limit_cgroup || e->limit_outside || e->limit_bytes != BYTES_NONE;
@@ -194,13 +194,13 @@ void words_limit(struct words *w, const struct event *e)
 }
 
 /* Is there more to say of it than how many? */
-static bool says_more(const struct event *e)
+static bool says_more(const struct oomn_event *e)
 {
 	return e->victim || e->details ||
 	       (e->kind == EVENT_OOM && (e->trigger || e->constraint != OOM_CONSTRAINT_UNKNOWN));
 }
 
-void words_of_event(struct words *w, const struct event *e)
+void words_of_event(struct words *w, const struct oomn_event *e)
 {
 	bool counted = e->count_min != 1 || e->count_max != 1 || !says_more(e) || !w->terse;
 

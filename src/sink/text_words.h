@@ -53,13 +53,13 @@ void words_process(struct words *w, uint32_t pid, const char *comm);
 /* A paragraph: "command: java -jar x"; nothing for NULL. */
 void words_command(struct words *w, const char *cmdline);
 /* Parts: the limit that was hit, and what was charged there. */
-void words_limit(struct words *w, const struct event *e);
+void words_limit(struct words *w, const struct oomn_event *e);
 
 /* All that is to be said of @e. */
-void words_of_event(struct words *w, const struct event *e);
+void words_of_event(struct words *w, const struct oomn_event *e);
 /* … of one that has a victim; who asked for memory (text_incident.c) */
-void words_of_victim(struct words *w, const struct event *e);
-void words_trigger(struct words *w, const struct event *e);
+void words_of_victim(struct words *w, const struct oomn_event *e);
+void words_trigger(struct words *w, const struct oomn_event *e);
 /* … of one that has details (text_details.c) */
 void words_of_details(struct words *w, const struct oom_details *d);
 

@@ -63,9 +63,9 @@ static void refresh_path(struct v1_source *v1, struct v1_node *n)
 		(void)rename_upward(v1, n, path + skip);
 }
 
-static struct event *make(struct v1_source *v1, enum event_kind kind, const struct v1_node *n)
+static struct oomn_event *make(struct v1_source *v1, enum event_kind kind, const struct v1_node *n)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	if (!e)
 		return NULL;
@@ -77,7 +77,7 @@ static struct event *make(struct v1_source *v1, enum event_kind kind, const stru
 }
 
 /* The limit of @m was hit; NULL: not known whose. */
-static int add_limit(struct event *e, const struct v1_node *m)
+static int add_limit(struct oomn_event *e, const struct v1_node *m)
 {
 	if (!m)
 		return 0;
@@ -99,7 +99,7 @@ static int tell(struct v1_source *v1, struct v1_node *n, enum event_kind kind,
 		[EVENT_PAUSED] = EVIDENCE_EVENTFD | EVIDENCE_COUNTERS,
 		[EVENT_GONE] = EVIDENCE_EVENTFD,
 	};
-	_cleanup_event_ struct event *e = make(v1, kind, n);
+	_cleanup_event_ struct oomn_event *e = make(v1, kind, n);
 
 	if (!e || add_limit(e, limit) < 0)
 		return -ENOMEM;
@@ -221,7 +221,7 @@ static int tell_all_gone(struct v1_source *v1)
 static int tell_host_kills(struct v1_source *v1)
 {
 	struct v1_node *m = v1->suspect;
-	_cleanup_event_ struct event *e = NULL;
+	_cleanup_event_ struct oomn_event *e = NULL;
 
 	if (v1->host_kills_new == 0)
 		return 0;

@@ -84,7 +84,7 @@ static bool watched(const struct v2_source *v2, const char *path, uint64_t id)
 int v2_gone(struct v2_source *v2, const char *path, uint64_t id, bool named)
 {
 	struct mortal *m = mortal_find(v2, path);
-	struct event *e;
+	struct oomn_event *e;
 
 	if (m && m->id != id)
 		m = NULL;

@@ -119,7 +119,7 @@ uint64_t v2_host_due(const struct v2_source *v2)
 static int tell(struct v2_source *v2, uint64_t count)
 {
 	struct host_account *h = &v2->host;
-	struct event *e = v2_event(v2, EVENT_KILL, "/", 1);
+	struct oomn_event *e = v2_event(v2, EVENT_KILL, "/", 1);
 
 	if (!e)
 		return -ENOMEM;

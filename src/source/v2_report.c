@@ -10,10 +10,10 @@
 #include "base/fd.h"
 #include "source/v2_source.h"
 
-struct event *v2_event(const struct v2_source *v2, enum event_kind kind, const char *path,
-		       uint64_t id)
+struct oomn_event *v2_event(const struct v2_source *v2, enum event_kind kind, const char *path,
+			    uint64_t id)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	if (!e)
 		return NULL;
@@ -49,7 +49,7 @@ static uint64_t read_limit(int root_fd, const char *path, uint64_t id)
 	return errno != 0 || end == text ? BYTES_NONE : (uint64_t)v;
 }
 
-static int add_limit(const struct v2_source *v2, struct event *e)
+static int add_limit(const struct v2_source *v2, struct oomn_event *e)
 {
 	e->limit_cgroup = strdup(e->cgroup);
 	if (!e->limit_cgroup)
@@ -64,7 +64,7 @@ int v2_report(void *ctx, const struct ledger_report *report)
 	const struct v2_tree *tree = ctx; /* the ledger's calls share one context */
 	struct v2_source *v2 = tree->top_ctx;
 	_cleanup_free_ char *path = account_path(report->at);
-	_cleanup_event_ struct event *e = NULL;
+	_cleanup_event_ struct oomn_event *e = NULL;
 	bool exact = !report->removed && !report->unplaced;
 	int r;
 

@@ -325,5 +325,5 @@ void v2_notice_denied(struct v2_source *v2, const char *path);
 /* v2_report.c */
 int v2_report(void *ctx, const struct ledger_report *report);
 /* An event about @path, filled as far as every event is; NULL without memory. */
-struct event *v2_event(const struct v2_source *v2, enum event_kind kind, const char *path,
-		       uint64_t id);
+struct oomn_event *v2_event(const struct v2_source *v2, enum event_kind kind, const char *path,
+			    uint64_t id);

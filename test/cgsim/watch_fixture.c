@@ -51,7 +51,7 @@ void watch(struct fixture *f, const char *path)
 	assert_int_equal(watch_flags(f, path, 0), 0);
 }
 
-static void add_line(struct fixture *f, const struct event *e)
+static void add_line(struct fixture *f, const struct oomn_event *e)
 {
 	size_t used = strlen(f->text);
 	FILE *out = fmemopen(f->text + used, sizeof(f->text) - used, "w");
@@ -72,7 +72,7 @@ static void add_line(struct fixture *f, const struct event *e)
 
 void take_events(struct fixture *f)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	while (monitor_next(f->m, &e) > 0) {
 		add_line(f, e);

@@ -33,7 +33,7 @@ struct field {
 	size_t offset;
 };
 
-#define OF_EVENT(m) offsetof(struct event, m)
+#define OF_EVENT(m) offsetof(struct oomn_event, m)
 static const struct field of_event[] = {
 	{ "kind", A_KIND, OF_EVENT(kind) },
 	{ "count", A_COUNT, 0 },
@@ -61,7 +61,7 @@ static const struct field of_event[] = {
 	{ 0 },
 };
 
-#define OF_PROCESS(m) offsetof(struct oom_process, m)
+#define OF_PROCESS(m) offsetof(struct oomn_process, m)
 static const struct field of_process[] = {
 	{ "pid", A_SHORT, OF_PROCESS(id.pid) },
 	{ "tid", A_SHORT, OF_PROCESS(id.tid) },
@@ -146,7 +146,7 @@ static unsigned evidence(char *list)
 	return bits;
 }
 
-static void set_count(struct event *e, char *text)
+static void set_count(struct oomn_event *e, char *text)
 {
 	char *dots = strstr(text, "..");
 
@@ -243,7 +243,7 @@ static void set_in(void *object, const struct field *fields, const char *key, ch
 	fake_die("unknown key: %s", key);
 }
 
-void fake_event_set(struct event *e, const char *key, const char *value)
+void fake_event_set(struct oomn_event *e, const char *key, const char *value)
 {
 	const char *dot = strchr(key, '.'), *of = dot ? dot + 1 : key;
 	char *copy = must(strdup(value));
@@ -270,9 +270,9 @@ static char *copy_name(const char *name)
 	return name ? must(strdup(name)) : NULL;
 }
 
-static struct oom_process *process_dup(const struct oom_process *p)
+static struct oomn_process *process_dup(const struct oomn_process *p)
 {
-	struct oom_process *d = must(oom_process_new());
+	struct oomn_process *d = must(oom_process_new());
 
 	*d = *p;
 	d->cgroup = p->cgroup ? must(strdup(p->cgroup)) : NULL;
@@ -281,9 +281,9 @@ static struct oom_process *process_dup(const struct oom_process *p)
 	return d;
 }
 
-struct event *fake_event_copy(const struct event *from)
+struct oomn_event *fake_event_copy(const struct oomn_event *from)
 {
-	struct event *e = must(event_new(from->kind));
+	struct oomn_event *e = must(event_new(from->kind));
 
 	*e = *from;
 	e->cgroup = copy_name(from->cgroup);

@@ -147,9 +147,9 @@ size_t monitor_watches(const struct monitor *m)
 	return n;
 }
 
-static void submit_copy(struct monitor *m, const struct event *from)
+static void submit_copy(struct monitor *m, const struct oomn_event *from)
 {
-	struct event *e = fake_event_copy(from);
+	struct oomn_event *e = fake_event_copy(from);
 
 	if (e->realtime_ns == 0)
 		e->realtime_ns = clock_realtime_ns();
@@ -263,7 +263,7 @@ int monitor_dispatch(struct monitor *m)
 	return run(m, false);
 }
 
-int monitor_next(struct monitor *m, struct event **ret)
+int monitor_next(struct monitor *m, struct oomn_event **ret)
 {
 	int r = engine_next(m->engine, ret);
 

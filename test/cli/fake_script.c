@@ -137,9 +137,9 @@ static bool pair(char **rest, char **ret_key, const char **ret_value)
 	return true;
 }
 
-static struct event *read_event(char **rest)
+static struct oomn_event *read_event(char **rest)
 {
-	struct event *e = must(event_new(EVENT_OOM));
+	struct oomn_event *e = must(event_new(EVENT_OOM));
 	const char *value;
 	char *key;
 
@@ -244,9 +244,9 @@ static bool read_host_line(struct fake_script *s, const char *first, char **rest
 }
 
 /* The event before the last step that is no copy of it. */
-static struct event *last_event(const struct fake_script *s)
+static struct oomn_event *last_event(const struct fake_script *s)
 {
-	struct event *last = NULL;
+	struct oomn_event *last = NULL;
 	struct step *step;
 
 	LL_FOREACH (s->steps, step)

@@ -66,7 +66,7 @@ enum step_type {
 
 struct step {
 	enum step_type type;
-	struct event *event;
+	struct oomn_event *event;
 	char *text;
 	uint64_t n;
 	int error;

@@ -130,10 +130,10 @@ static pid_t start_victim(uint64_t *ret_start_ns)
 	return pid;
 }
 
-static struct event *next(struct details *d)
+static struct oomn_event *next(struct details *d)
 {
 	struct pollfd p = { .fd = details_fd(d), .events = POLLIN };
-	struct event *e = NULL;
+	struct oomn_event *e = NULL;
 
 	while (details_next(d, &e) == 0) {
 		CHECK(!details_idle(d));
@@ -191,9 +191,9 @@ static void check_largest(const struct oom_details *d, const struct hog *hogs)
 	}
 }
 
-static struct event *ask(struct details *d, const struct event *asked)
+static struct oomn_event *ask(struct details *d, const struct oomn_event *asked)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	CHECK(details_ask(d, asked, clock_boottime_ns() + IN_TIME_NS) == 0);
 	e = next(d);
@@ -205,7 +205,7 @@ static struct event *ask(struct details *d, const struct event *asked)
 
 static void run(const struct scratch *s, const struct hog *hogs, pid_t victim, uint64_t start_ns)
 {
-	struct event *asked = event_new(EVENT_KILL), *e;
+	struct oomn_event *asked = event_new(EVENT_KILL), *e;
 	struct cgroup_at pod;
 	struct details *d;
 

@@ -222,7 +222,7 @@ static void eight_beside_each_other(void **state)
 /* Ooms are told 10 ms apart, unless there is a kill to tell; at the end what is left is told at once. */
 static void check_pace(const struct seen *first)
 {
-	const struct event *last = NULL;
+	const struct oomn_event *last = NULL;
 	uint64_t kill_ns = 0;
 
 	for (const struct seen *s = first; s; s = s->next) {

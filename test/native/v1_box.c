@@ -292,7 +292,7 @@ uint64_t rig_watch(struct rig *r, const char *path, bool local, bool gone_all)
 
 static void take_events(struct rig *r)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	while (engine_next(r->engine, &e)) {
 		struct seen *s = calloc(1, sizeof(*s));

@@ -65,7 +65,7 @@ uint64_t box_oom_heard(const struct box *b, const char *path, const char *limit)
 
 /* What came out of the source. */
 struct seen {
-	struct event *e;
+	struct oomn_event *e;
 	struct seen *next;
 };
 

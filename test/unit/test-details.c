@@ -82,7 +82,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void set_limit(const struct box *b, struct event *e)
+static void set_limit(const struct box *b, struct oomn_event *e)
 {
 	free(e->limit_cgroup);
 	e->limit_cgroup = strdup("/pod");
@@ -90,9 +90,9 @@ static void set_limit(const struct box *b, struct event *e)
 	e->hierarchy = HIERARCHY_V2;
 }
 
-static struct event *oom_of(const struct box *b, uint64_t incident)
+static struct oomn_event *oom_of(const struct box *b, uint64_t incident)
 {
-	struct event *e = event_new(EVENT_OOM);
+	struct oomn_event *e = event_new(EVENT_OOM);
 
 	assert_non_null(e);
 	e->incident = incident;
@@ -100,9 +100,9 @@ static struct event *oom_of(const struct box *b, uint64_t incident)
 	return e;
 }
 
-static struct event *kill_of(const struct box *b, uint64_t incident, uint32_t pid)
+static struct oomn_event *kill_of(const struct box *b, uint64_t incident, uint32_t pid)
 {
-	struct event *e = event_new(EVENT_KILL);
+	struct oomn_event *e = event_new(EVENT_KILL);
 
 	assert_non_null(e);
 	e->incident = incident;
@@ -115,13 +115,13 @@ static struct event *kill_of(const struct box *b, uint64_t incident, uint32_t pi
 }
 
 /* Asks, and frees @e. */
-static void ask_at(const struct box *b, struct event *e, uint64_t now)
+static void ask_at(const struct box *b, struct oomn_event *e, uint64_t now)
 {
 	assert_int_equal(details_ask(b->d, e, now), 0);
 	event_free(e);
 }
 
-static void ask(const struct box *b, struct event *e)
+static void ask(const struct box *b, struct oomn_event *e)
 {
 	ask_at(b, e, clock_boottime_ns() + IN_TIME_NS);
 }
@@ -138,9 +138,9 @@ static bool wait_for_work(const struct box *b, int timeout_ms)
 }
 
 /* The next event, as a program gets it. */
-static struct event *next(const struct box *b)
+static struct oomn_event *next(const struct box *b)
 {
-	struct event *e = NULL;
+	struct oomn_event *e = NULL;
 
 	while (details_next(b->d, &e) == 0) {
 		assert_false(details_idle(b->d));
@@ -155,7 +155,7 @@ static struct event *next(const struct box *b)
 /* No event is left or to come, and nothing wakes the program. */
 static void expect_none(const struct box *b)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	while (!details_idle(b->d)) {
 		assert_int_equal(details_next(b->d, &e), 0);
@@ -165,7 +165,7 @@ static void expect_none(const struct box *b)
 	assert_int_equal(details_next(b->d, &e), 0);
 }
 
-static void expect_cgroup(const struct event *e, bool there)
+static void expect_cgroup(const struct oomn_event *e, bool there)
 {
 	const struct oom_details *d = e->details;
 
@@ -183,7 +183,7 @@ static void expect_cgroup(const struct event *e, bool there)
 	assert_int_equal(d->largest[0].pid, 102);
 }
 
-static void expect_victim(const struct event *e, uint32_t pid, bool cmdline)
+static void expect_victim(const struct oomn_event *e, uint32_t pid, bool cmdline)
 {
 	char text[64];
 
@@ -200,7 +200,7 @@ static void expect_victim(const struct event *e, uint32_t pid, bool cmdline)
 static void oom_and_its_victim_are_one(void **state)
 {
 	struct box *b = *state;
-	struct event *e;
+	struct oomn_event *e;
 
 	ask(b, oom_of(b, 7));
 	ask(b, kill_of(b, 7, 101));
@@ -221,7 +221,7 @@ static void oom_without_victim(void **state)
 {
 	struct box *b = *state;
 	uint64_t began = clock_boottime_ns() + NSEC_PER_SEC;
-	struct event *e;
+	struct oomn_event *e;
 
 	ask_at(b, oom_of(b, 7), began);
 	e = next(b);
@@ -241,7 +241,7 @@ static void group_kill_reads_the_cgroup_once(void **state)
 {
 	struct box *b = *state;
 	bool seen[4] = { false };
-	struct event *e;
+	struct oomn_event *e;
 
 	for (uint32_t pid = 101; pid <= 104; pid++)
 		ask(b, kill_of(b, 7, pid == 103 ? 999 : pid)); /* 999 is gone */
@@ -267,7 +267,7 @@ static void group_kill_reads_the_cgroup_once(void **state)
 static void what_is_not_asked_or_told(void **state)
 {
 	struct box *b = *state;
-	struct event *e = kill_of(b, 7, 101);
+	struct oomn_event *e = kill_of(b, 7, 101);
 
 	e->kind = EVENT_GROUP_KILL;
 	ask(b, e);
@@ -347,11 +347,11 @@ static void make_stuck(const struct box *b, uint32_t pid, bool stuck)
 }
 
 /* Asks what hangs. A busy machine may not get far within the time that there is. */
-static struct event *ask_stuck(struct box *b, pid_t before[8])
+static struct oomn_event *ask_stuck(struct box *b, pid_t before[8])
 {
 	for (int attempt = 0; attempt < 20; attempt++) {
 		uint64_t began = clock_boottime_ns();
-		struct event *e;
+		struct oomn_event *e;
 
 		assert_int_equal(processes(before), PROCESSES);
 		ask_at(b, kill_of(b, 7, 101), began);
@@ -374,7 +374,7 @@ static void hang_loses_only_what_hangs(void **state)
 {
 	struct box *b = *state;
 	pid_t before[8], after[8];
-	struct event *e;
+	struct oomn_event *e;
 
 	make_stuck(b, 101, true);
 	e = ask_stuck(b, before);
@@ -402,7 +402,7 @@ static void those_behind_are_answered(void **state)
 {
 	struct box *b = *state;
 	uint64_t now = clock_boottime_ns();
-	struct event *e;
+	struct oomn_event *e;
 
 	make_stuck(b, 101, true);
 	ask_at(b, kill_of(b, 7, 101), now);
@@ -423,7 +423,7 @@ static void one_process_a_second(void **state)
 {
 	struct box *b = *state;
 	uint64_t now = clock_boottime_ns();
-	struct event *e;
+	struct oomn_event *e;
 
 	make_stuck(b, 101, true);
 	for (uint64_t incident = 1; incident <= 2; incident++) {
@@ -469,7 +469,7 @@ static void end_all(const struct box *b)
 static void killed_while_idle(void **state)
 {
 	struct box *b = *state;
-	struct event *e;
+	struct oomn_event *e;
 
 	end_all(b);
 	ask(b, kill_of(b, 7, 101)); /* before it is seen that they ended */
@@ -485,7 +485,7 @@ static void killed_at_work(void **state)
 	struct box *b = *state;
 	uint64_t later = clock_boottime_ns() + IN_TIME_NS;
 	uint32_t pid[2];
-	struct event *e;
+	struct oomn_event *e;
 
 	make_stuck(b, 101, true);
 	ask_at(b, kill_of(b, 7, 101), later);
@@ -510,7 +510,7 @@ static void too_many(void **state)
 	struct box *b = *state;
 	uint64_t now = clock_boottime_ns();
 	size_t late = 0;
-	struct event *e;
+	struct oomn_event *e;
 
 	make_stuck(b, 101, true);
 	for (uint64_t i = 1; i <= DETAILS_QUEUE + MORE; i++) {
@@ -580,7 +580,7 @@ static void signals_of_the_terminal(void **state)
 	static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGPIPE };
 	struct box *b = *state;
 	pid_t before[8], after[8];
-	struct event *e;
+	struct oomn_event *e;
 
 	ask(b, kill_of(b, 7, 101));
 	event_free(next(b));
@@ -611,7 +611,7 @@ static void end_with_their_parent(void **state)
 	parent = fork();
 	assert_true(parent >= 0);
 	if (parent == 0) {
-		struct event *e = kill_of(b, 7, 101);
+		struct oomn_event *e = kill_of(b, 7, 101);
 
 		if (details_open(&b->d, &b->host) < 0 ||
 		    details_ask(b->d, e, clock_boottime_ns()) < 0)
@@ -639,8 +639,8 @@ struct asking {
 static int ask_anew(void *ctx)
 {
 	struct asking *a = ctx;
-	struct event e = { .kind = EVENT_KILL, .incident = ++a->incident };
-	struct oom_process victim = { .id = { .pid = 101, .start_ns = START } };
+	struct oomn_event e = { .kind = EVENT_KILL, .incident = ++a->incident };
+	struct oomn_process victim = { .id = { .pid = 101, .start_ns = START } };
 
 	e.victim = &victim;
 	e.limit_cgroup = (char[]){ "/pod" };

@@ -9,7 +9,7 @@
 
 static void submit(struct engine *en, enum event_kind kind, const char *path, uint64_t count)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	assert_non_null(e);
 	e->cgroup = strdup(path);
@@ -21,7 +21,7 @@ static void submit(struct engine *en, enum event_kind kind, const char *path, ui
 
 static void take(struct engine *en, enum event_kind kind, uint64_t seq, uint64_t count)
 {
-	_cleanup_event_ struct event *e = NULL;
+	_cleanup_event_ struct oomn_event *e = NULL;
 
 	assert_int_equal(engine_next(en, &e), 1);
 	assert_int_equal(e->kind, kind);
@@ -89,7 +89,7 @@ static void one_hierarchy_is_not_the_other(void **state)
 static void overlapping_watches_give_one_event(void **state)
 {
 	struct engine *en = engine_new(8);
-	_cleanup_event_ struct event *e = NULL;
+	_cleanup_event_ struct oomn_event *e = NULL;
 
 	(void)state;
 	watch(en, 1, "/a", false, EVENT_MASK_ALL);
@@ -104,7 +104,7 @@ static void overlapping_watches_give_one_event(void **state)
 static void a_full_queue_drops_the_oldest_and_says_so(void **state)
 {
 	struct engine *en = engine_new(2);
-	_cleanup_event_ struct event *e = NULL;
+	_cleanup_event_ struct oomn_event *e = NULL;
 
 	(void)state;
 	watch(en, 1, "/", false, EVENT_MASK_ALL);
@@ -204,7 +204,7 @@ static void each_allocation(void **state)
 static void a_loss_is_told_whatever_fails(void **state)
 {
 	struct engine *en = engine_new(2);
-	_cleanup_event_ struct event *e = NULL;
+	_cleanup_event_ struct oomn_event *e = NULL;
 
 	(void)state;
 	watch(en, 1, "/", false, EVENT_MASK_ALL);

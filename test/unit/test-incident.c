@@ -39,7 +39,7 @@ static void begin(struct rig *r, enum incident_level level, const char *path)
 
 static void end(struct rig *r)
 {
-	struct event *e = NULL;
+	struct oomn_event *e = NULL;
 
 	assert_int_equal(engine_next(r->en, &e), 0);
 	r->in = incidents_free(r->in);
@@ -99,9 +99,9 @@ static struct sighting sight(struct rig *r, enum sighting_kind kind)
 }
 
 /* "kind cgroup incident victim evidence", and the event if that is asked for. */
-static struct event *expect(struct rig *r, const char *text, bool keep)
+static struct oomn_event *expect(struct rig *r, const char *text, bool keep)
 {
-	struct event *e = NULL;
+	struct oomn_event *e = NULL;
 	char got[256];
 
 	assert_int_equal(engine_next(r->en, &e), 1);
@@ -121,7 +121,7 @@ static void see(struct rig *r, enum sighting_kind kind)
 
 static void count(struct rig *r, enum event_kind kind, const char *path, uint64_t id, uint64_t n)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	assert_non_null(e);
 	e->hierarchy = HIERARCHY_V2;
@@ -137,7 +137,7 @@ static void one_oom(void **state)
 {
 	struct balance b = { .kind = { [EVENT_OOM] = { .counted = 1, .reported = 1 },
 				       [EVENT_KILL] = { .counted = 1, .reported = 1 } } };
-	struct event *e;
+	struct oomn_event *e;
 	struct rig r;
 
 	(void)state;
@@ -276,7 +276,7 @@ static void along_and_victim(void **state)
 static void global(void **state)
 {
 	struct sighting s;
-	struct event *e;
+	struct oomn_event *e;
 	struct rig r;
 
 	(void)state;
@@ -333,7 +333,7 @@ static void not_ours(void **state)
 	s.oom_kill = 2000;
 	incident_sight(r.in, &s);
 	{
-		struct event *e = expect(&r, "kill /l/v 1 dies 4", true);
+		struct oomn_event *e = expect(&r, "kill /l/v 1 dies 4", true);
 
 		assert_true(e->limit_outside && !e->limit_cgroup);
 		event_free(e);
@@ -364,7 +364,7 @@ static void not_ours(void **state)
 static void victims_only(void **state)
 {
 	struct sighting s;
-	struct event *e;
+	struct oomn_event *e;
 	struct rig r;
 
 	(void)state;
@@ -420,7 +420,7 @@ static void again_and_again(void **state)
 	count(&r, EVENT_OOM, "/l", 10, 100);
 	incidents_flush(r.in);
 	{
-		struct event *e = expect(&r, "oom /l 0 - 1", true);
+		struct oomn_event *e = expect(&r, "oom /l 0 - 1", true);
 
 		assert_int_equal(e->count_max, 92);
 		event_free(e);
@@ -444,7 +444,7 @@ static void by_message(void **state)
 					.trigger_known = true,
 					.trigger = { 4, "asks" },
 					.trigger_pid = 8 } };
-	struct event *e;
+	struct oomn_event *e;
 	struct rig r;
 
 	(void)state;
@@ -547,7 +547,7 @@ static void no_memory(void **state)
 	(void)state;
 	for (unsigned n = 1;; n++) {
 		struct balance b = { 0 };
-		struct event *e = NULL;
+		struct oomn_event *e = NULL;
 		struct sighting s;
 		uint64_t told = 0;
 		bool failed;

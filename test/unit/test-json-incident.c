@@ -27,9 +27,9 @@ struct want {
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
-static struct event *make(enum event_kind kind, const char *cgroup)
+static struct oomn_event *make(enum event_kind kind, const char *cgroup)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	assert_non_null(e);
 	e->seq = 1;
@@ -39,7 +39,7 @@ static struct event *make(enum event_kind kind, const char *cgroup)
 	return e;
 }
 
-static json_t *encode(const struct event *e)
+static json_t *encode(const struct oomn_event *e)
 {
 	char *line = NULL;
 	json_t *object;
@@ -77,7 +77,7 @@ static void expect_all(json_t *object, const struct want *want, size_t n)
 }
 
 /* @e says @want, and each of the objects that are named in it has no other keys. */
-static void expect(struct event *e, const char *of, const struct want *want, size_t n)
+static void expect(struct oomn_event *e, const char *of, const struct want *want, size_t n)
 {
 	json_t *object = encode(e);
 
@@ -88,9 +88,9 @@ static void expect(struct event *e, const char *of, const struct want *want, siz
 	event_free(e);
 }
 
-static struct oom_process *full_process(void)
+static struct oomn_process *full_process(void)
 {
-	struct oom_process *p = oom_process_new();
+	struct oomn_process *p = oom_process_new();
 
 	assert_non_null(p);
 	p->id = (struct task_id){ .pid = 4711, .tid = 4712, .ns_pid = 3, .uid = 0, .start_ns = 99 };
@@ -134,7 +134,7 @@ static void a_victim_with_all(void **state)
 		{ "victim.own_cgroup_id", "6" },
 		{ "victim.cmdline", "\"java -jar \\\\x1b\"" },
 	};
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 
 	(void)state;
 	e->victim = full_process();
@@ -154,7 +154,7 @@ static void a_victim_of_which_nothing_is_known(void **state)
 		{ "victim.cgroup_id", "null" },     { "victim.own_cgroup", "null" },
 		{ "victim.own_cgroup_id", "null" }, { "victim.cmdline", "null" },
 	};
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 
 	(void)state;
 	e->victim = oom_process_new();
@@ -175,7 +175,7 @@ static void a_trigger_with_all_and_with_nothing(void **state)
 		{ "trigger.comm", "null" },      { "trigger.start_ns", "null" },
 		{ "trigger.cgroup_id", "null" }, { "trigger.cgroup", "null" },
 	};
-	struct event *e = make(EVENT_OOM, "/a");
+	struct oomn_event *e = make(EVENT_OOM, "/a");
 
 	(void)state;
 	e->trigger = full_process();
@@ -200,7 +200,7 @@ static void exact_and_empty(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N(sizes); i++) {
-		struct event *e = make(EVENT_KILL, "/a");
+		struct oomn_event *e = make(EVENT_KILL, "/a");
 
 		e->victim = oom_process_new();
 		e->victim->id.pid = 1;
@@ -226,7 +226,7 @@ static void the_incident(void **state)
 		{ "limit.swap_bytes", "3" },
 		{ "limit.swap_usage_bytes", "4" },
 	};
-	struct event *e = make(EVENT_OOM, "/a");
+	struct oomn_event *e = make(EVENT_OOM, "/a");
 
 	(void)state;
 	e->incident = 12;
@@ -250,7 +250,7 @@ static void a_limit_outside(void **state)
 		{ "limit.swap_bytes", "null" }, { "limit.swap_usage_bytes", "null" },
 		{ "limit.outside", "true" },
 	};
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 
 	(void)state;
 	e->limit_outside = true;
@@ -264,7 +264,7 @@ static void a_limit_without_a_name(void **state)
 	static const struct want bytes[] = { { "limit.cgroup", "null" }, { "limit.bytes", "0" } };
 	static const struct want id[] = { { "limit.cgroup", "null" }, { "limit.cgroup_id", "9" } };
 	static const struct want none = { "limit", "null" };
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 
 	(void)state;
 	e->limit_bytes = 0;
@@ -291,14 +291,14 @@ static void each_constraint_and_order(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N(names); i++) {
-		struct event *e = make(EVENT_OOM, "/");
+		struct oomn_event *e = make(EVENT_OOM, "/");
 		const struct want want = { "constraint", names[i] };
 
 		e->constraint = (enum oom_constraint)i;
 		expect(e, NULL, &want, 1);
 	}
 	for (size_t i = 0; i < N(orders); i++) {
-		struct event *e = make(EVENT_OOM, "/");
+		struct oomn_event *e = make(EVENT_OOM, "/");
 		const struct want want = { "order", orders[i].json };
 
 		e->order = orders[i].order;
@@ -310,7 +310,7 @@ static void keys_of_one_kind_only(void **state)
 {
 	(void)state;
 	for (enum event_kind kind = 0; kind < EVENT_KIND_MAX; kind++) {
-		struct event *e = make(kind, "/a");
+		struct oomn_event *e = make(kind, "/a");
 		json_t *object;
 
 		e->shared_with = 4711;
@@ -377,9 +377,9 @@ static void identities(void **state)
 	expect(make(EVENT_KILL, "/jobs/42"), NULL, &nothing, 1);
 }
 
-static struct event *full_details(void)
+static struct oomn_event *full_details(void)
 {
-	struct event *e = make(EVENT_DETAILS, "/a");
+	struct oomn_event *e = make(EVENT_DETAILS, "/a");
 	struct oom_details *d = oom_details_new();
 
 	assert_non_null(d);
@@ -445,7 +445,7 @@ static void details_with_nothing(void **state)
 		{ "details.more", "false" },
 		{ "details.timed_out", "false" },
 	};
-	struct event *e = make(EVENT_DETAILS, "/a");
+	struct oomn_event *e = make(EVENT_DETAILS, "/a");
 
 	(void)state;
 	e->details = oom_details_new();
@@ -468,7 +468,7 @@ static void names_of_any_length(void **state)
 	static const char *const paths[] = { "cgroup", "limit.cgroup", "victim.cgroup",
 					     "victim.own_cgroup", "victim.cmdline" };
 	const size_t n = 65536;
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 	json_t *object;
 
 	(void)state;
@@ -489,7 +489,7 @@ static void names_of_any_length(void **state)
 }
 
 struct encoding {
-	const struct event *event;
+	const struct oomn_event *event;
 	char *line;
 };
 
@@ -505,7 +505,7 @@ static void free_line(void *ctx)
 	free(((struct encoding *)ctx)->line);
 }
 
-static size_t fail_each(const struct event *e)
+static size_t fail_each(const struct oomn_event *e)
 {
 	struct encoding c = { .event = e };
 	const struct fail_malloc_case each = { .run = encode_line,
@@ -519,7 +519,7 @@ static size_t fail_each(const struct event *e)
 
 static void memory_fails_at_every_place(void **state)
 {
-	struct event *e =
+	struct oomn_event *e =
 		make(EVENT_COLLATERAL, "/docker/" ID1 "/kubepods.slice/kubepods-pod" POD_UID_
 				       ".slice/cri-containerd-" ID2 ".scope");
 

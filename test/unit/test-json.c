@@ -13,9 +13,9 @@
 /* 2026-07-04T12:34:56.000789Z */
 #define SOME_TIME_NS UINT64_C(1783168496000789999)
 
-static struct event *make(enum event_kind kind, const char *cgroup)
+static struct oomn_event *make(enum event_kind kind, const char *cgroup)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	assert_non_null(e);
 	e->seq = 7;
@@ -28,14 +28,14 @@ static struct event *make(enum event_kind kind, const char *cgroup)
 	return e;
 }
 
-static void set_limit(struct event *e, const char *cgroup, uint64_t id, uint64_t bytes)
+static void set_limit(struct oomn_event *e, const char *cgroup, uint64_t id, uint64_t bytes)
 {
 	e->limit_cgroup = strdup(cgroup);
 	e->limit_id = id;
 	e->limit_bytes = bytes;
 }
 
-static void expect(struct event *e, const char *text)
+static void expect(struct oomn_event *e, const char *text)
 {
 	char *line = NULL;
 
@@ -54,7 +54,7 @@ static void expect(struct event *e, const char *text)
 
 static void a_kill_at_its_own_limit(void **state)
 {
-	struct event *e = make(EVENT_KILL, "/a/b");
+	struct oomn_event *e = make(EVENT_KILL, "/a/b");
 
 	(void)state;
 	set_limit(e, "/a/b", 4711, 33554432);
@@ -67,7 +67,7 @@ static void a_kill_at_its_own_limit(void **state)
 
 static void kills_that_are_one_more_or_less(void **state)
 {
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 
 	(void)state;
 	e->count_min = 5;
@@ -82,7 +82,7 @@ static void kills_that_are_one_more_or_less(void **state)
 
 static void what_could_not_be_placed(void **state)
 {
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 
 	(void)state;
 	e->count_min = 0;
@@ -94,7 +94,7 @@ static void what_could_not_be_placed(void **state)
 
 static void a_limit_at_or_above(void **state)
 {
-	struct event *e = make(EVENT_OOM, "/a");
+	struct oomn_event *e = make(EVENT_OOM, "/a");
 
 	(void)state;
 	e->hierarchy = HIERARCHY_V1;
@@ -111,7 +111,7 @@ static void a_limit_at_or_above(void **state)
 
 static void lost_has_no_cgroup(void **state)
 {
-	struct event *e = make(EVENT_LOST, NULL);
+	struct oomn_event *e = make(EVENT_LOST, NULL);
 
 	(void)state;
 	e->cgroup_id = 0;
@@ -125,7 +125,7 @@ static void lost_has_no_cgroup(void **state)
 
 static void numbers_up_to_what_json_integers_hold(void **state)
 {
-	struct event *e = make(EVENT_OOM, "/a");
+	struct oomn_event *e = make(EVENT_OOM, "/a");
 
 	(void)state;
 	e->cgroup_id = INT64_MAX;
@@ -141,7 +141,7 @@ static void numbers_up_to_what_json_integers_hold(void **state)
 
 static void odd_names_are_escaped_twice(void **state)
 {
-	struct event *e = make(EVENT_GONE, "/a\n\"\\\033\377/tr\303\250s");
+	struct oomn_event *e = make(EVENT_GONE, "/a\n\"\\\033\377/tr\303\250s");
 
 	(void)state;
 	expect(e, HEAD "\"kind\":\"gone\",\"count\":1,"
@@ -159,7 +159,7 @@ static void any_name_is_valid_json(void **state)
 	for (unsigned round = 0; round < 20000; round++) {
 		char name[24];
 		size_t n = 1 + (size_t)rand_r(&seed) % (sizeof(name) - 1);
-		struct event *e;
+		struct oomn_event *e;
 		json_t *object;
 		char *line = NULL;
 
@@ -178,7 +178,7 @@ static void any_name_is_valid_json(void **state)
 }
 
 struct encoding {
-	const struct event *event;
+	const struct oomn_event *event;
 	char *line;
 };
 
@@ -196,7 +196,7 @@ static void free_line(void *ctx)
 
 static void memory_fails_at_every_place(void **state)
 {
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 	struct encoding c = { .event = e };
 	const struct fail_malloc_case each = { .run = encode,
 					       .undo = free_line,
@@ -215,7 +215,7 @@ static void memory_fails_at_every_place(void **state)
 
 static void sink_writes_lines(void **state)
 {
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 	_cleanup_sink_ struct sink *s = NULL;
 	char text[1024];
 	ssize_t n;

@@ -48,6 +48,33 @@ static void expect_none(struct registry *r)
 	assert_false(registry_next(r, &d));
 }
 
+/* A threshold's or pressure's listener: no oom is its business, the end of its cgroup is. */
+static void what_is_there_for_something_else_hears_no_oom(void **state)
+{
+	struct registry *r = registry_new(&plenty);
+	struct listener oom = { 0 }, other = { .no_oom = true };
+
+	(void)state;
+	assert_int_equal(registry_under_oom(r, 1, true), 0);
+	assert_int_equal(ADD(r, &other, 2, 1), 0);
+	expect_none(r);
+	assert_int_equal(registry_under_oom(r, 1, false), 0);
+	assert_int_equal(ADD(r, &oom, 2, 1), 0);
+	registry_oom(r, 1, 3);
+	expect(r, &oom, 3, false);
+	expect_none(r);
+
+	registry_signal(&other, 2);
+	registry_signal(&other, 1);
+	expect(r, &other, 3, false);
+	registry_signal(&other, 1);
+	registry_gone(r, 2);
+	registry_signal(&other, 1);
+	expect(r, &other, 2, true);
+	expect(r, &oom, 1, true);
+	registry_free(r);
+}
+
 /*
  *      1
  *     / \
@@ -613,6 +640,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_oom_goes_down_never_up_nor_aside),
+		cmocka_unit_test(what_is_there_for_something_else_hears_no_oom),
 		cmocka_unit_test(all_on_one_cgroup_get_the_same),
 		cmocka_unit_test(one_token_many_times),
 		cmocka_unit_test(registering_under_oom_is_told_at_once),

@@ -49,7 +49,7 @@ static void count(struct story *s, const char *path, enum event_kind kind, uint6
 
 static void take(struct story *s, struct monitor *m)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	while (monitor_next(m, &e) > 0) {
 		if (e->kind < KINDS) {
@@ -275,7 +275,7 @@ static void one_moment_one_time(void **state)
 	struct cgroup_at at;
 	struct fake_tree ft;
 	struct monitor *m;
-	struct event *e;
+	struct oomn_event *e;
 	unsigned events = 0;
 
 	(void)state;

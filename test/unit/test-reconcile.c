@@ -21,7 +21,7 @@ struct told {
 	const struct sighted *in_ring; /* that a drain brings */
 };
 
-static void tell(void *ctx, struct event *e)
+static void tell(void *ctx, struct oomn_event *e)
 {
 	struct told *t = ctx;
 	size_t n = strlen(t->text);
@@ -44,7 +44,7 @@ static void tell(void *ctx, struct event *e)
 
 static void sight(struct told *t, const struct sighted *s)
 {
-	struct event *e = event_new(s->spot.kind);
+	struct oomn_event *e = event_new(s->spot.kind);
 
 	assert_non_null(e);
 	e->hierarchy = s->spot.hierarchy;
@@ -116,7 +116,7 @@ struct counted {
 
 static void count_this(struct told *t, const struct counted *c)
 {
-	struct event *e = event_new(c->kind);
+	struct oomn_event *e = event_new(c->kind);
 
 	assert_non_null(e);
 	e->hierarchy = HIERARCHY_V2;
@@ -416,7 +416,7 @@ static void nothing_expected(void **state)
 static void related(void **state)
 {
 	struct sighted s = kill_at("/a/b", 5, 10);
-	struct event *e = event_new(EVENT_OOM);
+	struct oomn_event *e = event_new(EVENT_OOM);
 	struct told t;
 
 	(void)state;

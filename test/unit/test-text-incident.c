@@ -27,9 +27,9 @@ static const struct text_style plain = { 0 };
 static const struct text_style terminal = { .aligned = true };
 static const struct text_style ascii = { .aligned = true, .ascii = true };
 
-static struct event *make(enum event_kind kind, const char *cgroup)
+static struct oomn_event *make(enum event_kind kind, const char *cgroup)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	assert_non_null(e);
 	e->realtime_ns = 1000000000;
@@ -39,9 +39,9 @@ static struct event *make(enum event_kind kind, const char *cgroup)
 	return e;
 }
 
-static struct oom_process *process(uint32_t pid, const char *comm, const char *cgroup)
+static struct oomn_process *process(uint32_t pid, const char *comm, const char *cgroup)
 {
-	struct oom_process *p = oom_process_new();
+	struct oomn_process *p = oom_process_new();
 
 	assert_non_null(p);
 	p->id.pid = pid;
@@ -50,19 +50,19 @@ static struct oom_process *process(uint32_t pid, const char *comm, const char *c
 	return p;
 }
 
-static struct event *with_victim(struct event *e, struct oom_process *p)
+static struct oomn_event *with_victim(struct oomn_event *e, struct oomn_process *p)
 {
 	e->victim = p;
 	return e;
 }
 
-static struct event *with_trigger(struct event *e, struct oom_process *p)
+static struct oomn_event *with_trigger(struct oomn_event *e, struct oomn_process *p)
 {
 	e->trigger = p;
 	return e;
 }
 
-static struct event *with_limit(struct event *e, const char *cgroup, uint64_t bytes)
+static struct oomn_event *with_limit(struct oomn_event *e, const char *cgroup, uint64_t bytes)
 {
 	e->constraint = OOM_CONSTRAINT_MEMCG;
 	e->limit_cgroup = cgroup ? strdup(cgroup) : NULL;
@@ -70,13 +70,13 @@ static struct event *with_limit(struct event *e, const char *cgroup, uint64_t by
 	return e;
 }
 
-static struct event *kill_of(uint32_t pid, const char *comm)
+static struct oomn_event *kill_of(uint32_t pid, const char *comm)
 {
 	return with_victim(make(EVENT_KILL, "/a"), process(pid, comm, "/a"));
 }
 
 /* The fourth field for @e, whose end it is. */
-static void expect_words(struct event *e, const char *want)
+static void expect_words(struct oomn_event *e, const char *want)
 {
 	struct text_state state = { 0 };
 	const char *at;
@@ -91,8 +91,8 @@ static void expect_words(struct event *e, const char *want)
 	event_free(e);
 }
 
-static void expect_lines(const struct text_style *style, struct text_state *state, struct event *e,
-			 const char *want)
+static void expect_lines(const struct text_style *style, struct text_state *state,
+			 struct oomn_event *e, const char *want)
 {
 	char *line = NULL;
 
@@ -104,7 +104,7 @@ static void expect_lines(const struct text_style *style, struct text_state *stat
 
 static void who_was_killed(void **state)
 {
-	struct event *e = kill_of(4711, "java");
+	struct oomn_event *e = kill_of(4711, "java");
 
 	(void)state;
 	e->victim->id.uid = 0;
@@ -132,7 +132,7 @@ static void who_was_killed(void **state)
 
 static void what_it_held(void **state)
 {
-	struct event *e = kill_of(1, "a");
+	struct oomn_event *e = kill_of(1, "a");
 
 	(void)state;
 	e->victim->anon_bytes = 3 * MIB;
@@ -155,7 +155,7 @@ static void what_it_held(void **state)
 
 static void who_asked_for_memory(void **state)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	(void)state;
 	expect_words(with_trigger(kill_of(1, "a"), process(1, "a", "/a")),
@@ -192,7 +192,7 @@ static void who_asked_for_memory(void **state)
 
 static void whose_limit(void **state)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	(void)state;
 	expect_words(with_limit(kill_of(1, "a"), "/", 64 * MIB),
@@ -233,7 +233,7 @@ static void what_was_short(void **state)
 		{ OOM_CONSTRAINT_MEMORY_POLICY,
 		  "1 oom, mempolicy: its memory nodes ran out of memory" },
 	};
-	struct event *e;
+	struct oomn_event *e;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -251,7 +251,7 @@ static void what_was_short(void **state)
 
 static void where_it_was_itself(void **state)
 {
-	struct event *e = kill_of(1, "a");
+	struct oomn_event *e = kill_of(1, "a");
 
 	(void)state;
 	e->victim->own_cgroup = strdup("/a/\n");
@@ -313,7 +313,7 @@ static void whom_its_cgroup_belongs_to(void **state)
 
 static void who_died_along(void **state)
 {
-	struct event *e = make(EVENT_COLLATERAL, "/a");
+	struct oomn_event *e = make(EVENT_COLLATERAL, "/a");
 
 	(void)state;
 	e->victim = process(2, "sh", "/a");
@@ -324,9 +324,9 @@ static void who_died_along(void **state)
 	expect_words(make(EVENT_COLLATERAL, "/a"), "1 process died along");
 }
 
-static struct event *details(void)
+static struct oomn_event *details(void)
 {
-	struct event *e = make(EVENT_DETAILS, "/a");
+	struct oomn_event *e = make(EVENT_DETAILS, "/a");
 
 	e->details = oom_details_new();
 	assert_non_null(e->details);
@@ -335,7 +335,7 @@ static struct event *details(void)
 
 static void details_in_words(void **state)
 {
-	struct event *e = details();
+	struct oomn_event *e = details();
 	struct oom_details *d = e->details;
 
 	(void)state;
@@ -369,7 +369,7 @@ static void details_in_words(void **state)
 static void a_block_on_a_terminal(void **state)
 {
 	struct text_state lines = { 0 };
-	struct event *e;
+	struct oomn_event *e;
 
 	(void)state;
 	e = with_limit(make(EVENT_OOM, "/a"), "/a", MIB);
@@ -408,7 +408,7 @@ static void what_has_no_incident_makes_no_block(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
-		struct event *e = with_limit(make(EVENT_OOM, "/a"), "/a", MIB);
+		struct oomn_event *e = with_limit(make(EVENT_OOM, "/a"), "/a", MIB);
 
 		e->incident = 0;
 		e->constraint = OOM_CONSTRAINT_UNKNOWN;
@@ -454,7 +454,7 @@ static void a_narrow_and_a_wide_terminal(void **state)
 static void hostile_bytes_on_a_terminal(void **state)
 {
 	struct text_state lines = { .columns = 20 };
-	struct event *e =
+	struct oomn_event *e =
 		with_trigger(kill_of(1, "\303\250\233\037"), process(2, "\033]0;", "/\033"));
 	char *line = NULL;
 
@@ -469,7 +469,7 @@ static void hostile_bytes_on_a_terminal(void **state)
 }
 
 struct encoding {
-	const struct event *event;
+	const struct oomn_event *event;
 	const struct text_style *style;
 	char *line;
 };
@@ -487,7 +487,7 @@ static void free_line(void *ctx)
 	free(((struct encoding *)ctx)->line);
 }
 
-static void fail_each(const struct event *e, size_t names)
+static void fail_each(const struct oomn_event *e, size_t names)
 {
 	struct encoding c = { .event = e };
 	const struct fail_malloc_case each = { .run = encode,
@@ -504,7 +504,7 @@ static void fail_each(const struct event *e, size_t names)
 
 static void memory_fails_at_every_place(void **state)
 {
-	struct event *e = with_limit(kill_of(1, "a"), "/b", MIB);
+	struct oomn_event *e = with_limit(kill_of(1, "a"), "/b", MIB);
 
 	(void)state;
 	e->victim->own_cgroup = strdup("/c");
@@ -524,7 +524,8 @@ static void memory_fails_at_every_place(void **state)
 /* A line that could not be made leaves the ones after it as if it had not been asked for. */
 static void a_failure_changes_nothing(void **state)
 {
-	struct event *e = with_limit(make(EVENT_OOM, "/123456789/123456789/12345678"), "/a", MIB);
+	struct oomn_event *e =
+		with_limit(make(EVENT_OOM, "/123456789/123456789/12345678"), "/a", MIB);
 	struct text_state lines = { 0 };
 	char *line = NULL;
 

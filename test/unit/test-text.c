@@ -19,9 +19,9 @@ static const struct text_style terminal = { .aligned = true };
 static const struct text_style coloured = { .aligned = true, .colour = true };
 static const struct text_style ascii = { .aligned = true, .ascii = true };
 
-static struct event *make(enum event_kind kind, const char *cgroup)
+static struct oomn_event *make(enum event_kind kind, const char *cgroup)
 {
-	struct event *e = event_new(kind);
+	struct oomn_event *e = event_new(kind);
 
 	assert_non_null(e);
 	e->realtime_ns = SOME_TIME_NS;
@@ -29,22 +29,22 @@ static struct event *make(enum event_kind kind, const char *cgroup)
 	return e;
 }
 
-static struct event *with_limit(struct event *e, const char *cgroup, uint64_t bytes)
+static struct oomn_event *with_limit(struct oomn_event *e, const char *cgroup, uint64_t bytes)
 {
 	e->limit_cgroup = strdup(cgroup);
 	e->limit_bytes = bytes;
 	return e;
 }
 
-static struct event *with_count(struct event *e, uint64_t min, uint64_t max)
+static struct oomn_event *with_count(struct oomn_event *e, uint64_t min, uint64_t max)
 {
 	e->count_min = min;
 	e->count_max = max;
 	return e;
 }
 
-static void expect_at(const struct text_style *style, struct text_state *state, struct event *e,
-		      const char *text)
+static void expect_at(const struct text_style *style, struct text_state *state,
+		      struct oomn_event *e, const char *text)
 {
 	char *line = NULL;
 
@@ -54,7 +54,7 @@ static void expect_at(const struct text_style *style, struct text_state *state, 
 	event_free(e);
 }
 
-static void expect(const struct text_style *style, struct event *e, const char *text)
+static void expect(const struct text_style *style, struct oomn_event *e, const char *text)
 {
 	struct text_state lines = { 0 };
 
@@ -82,7 +82,7 @@ static void each_kind_in_words(void **state)
 
 static void where_it_happened(void **state)
 {
-	struct event *e = make(EVENT_KILL, "/a");
+	struct oomn_event *e = make(EVENT_KILL, "/a");
 
 	(void)state;
 	e->removed = true;
@@ -94,7 +94,7 @@ static void where_it_happened(void **state)
 
 static void the_limit(void **state)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	(void)state;
 	expect(&plain, with_limit(make(EVENT_OOM, "/a"), "/a", 32 << 20),
@@ -178,7 +178,7 @@ static void a_terminal_without_utf8_gets_ascii(void **state)
 }
 
 struct encoding {
-	const struct event *event;
+	const struct oomn_event *event;
 	char *line;
 };
 
@@ -197,7 +197,7 @@ static void free_line(void *ctx)
 
 static void memory_fails_at_every_place(void **state)
 {
-	struct event *e = with_limit(make(EVENT_KILL, "/a"), "/b", 4096);
+	struct oomn_event *e = with_limit(make(EVENT_KILL, "/a"), "/b", 4096);
 	struct encoding c = { .event = e };
 	const struct fail_malloc_case each = { .run = encode,
 					       .undo = free_line,

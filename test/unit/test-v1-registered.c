@@ -199,7 +199,7 @@ static void a_kill_does_not_hurry_later_ooms(void **state)
 /* Takes an oom or the end of a cgroup below @top. Returns whether it was an oom. */
 static bool take_below(struct fake *f, const char *top)
 {
-	_cleanup_event_ struct event *e = NULL;
+	_cleanup_event_ struct oomn_event *e = NULL;
 
 	assert_int_equal(engine_next(f->engine, &e), 1);
 	assert_true(e->kind == EVENT_OOM || e->kind == EVENT_GONE);

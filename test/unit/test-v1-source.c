@@ -312,7 +312,7 @@ static void a_line_that_is_none(void **state)
 /* On the whole host, what vmstat counted and no line shows was in a cgroup that is gone. */
 static void the_host_counts_what_is_gone(void **state)
 {
-	struct event *e;
+	struct oomn_event *e;
 	struct balance b;
 	struct fake f;
 
@@ -389,7 +389,7 @@ static void many_go_at_once(void **state)
 	wait_long(&f);
 	settle(&f);
 	for (int i = 1; i < MANY; i++) {
-		_cleanup_event_ struct event *e = NULL;
+		_cleanup_event_ struct oomn_event *e = NULL;
 
 		assert_int_equal(engine_next(f.engine, &e), 1);
 		assert_int_equal(e->kind, EVENT_GONE);
@@ -508,7 +508,7 @@ static void no_memory_later(void **state)
 			wait_long(&f);
 			settle(&f);
 			for (uint64_t told = 0; told < 3;) {
-				_cleanup_event_ struct event *e = NULL;
+				_cleanup_event_ struct oomn_event *e = NULL;
 
 				assert_int_equal(engine_next(f.engine, &e), 1);
 				assert_int_equal(e->kind, EVENT_KILL);

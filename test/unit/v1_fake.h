@@ -239,7 +239,7 @@ static inline void wait_long(struct fake *f)
 
 static inline void expect(struct fake *f, enum event_kind kind, const char *cg, uint64_t count)
 {
-	_cleanup_event_ struct event *e = NULL;
+	_cleanup_event_ struct oomn_event *e = NULL;
 
 	assert_int_equal(engine_next(f->engine, &e), 1);
 	assert_int_equal(e->kind, kind);
@@ -250,7 +250,7 @@ static inline void expect(struct fake *f, enum event_kind kind, const char *cg, 
 
 static inline void expect_nothing(struct fake *f)
 {
-	struct event *e;
+	struct oomn_event *e;
 
 	assert_int_equal(engine_next(f->engine, &e), 0);
 }
