@@ -4,39 +4,22 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
-
-#include "base/path.h"
-
-struct engine_watch {
-	struct watch spec;
-	char *path;
-	uint64_t since_ns; /* UINT64_MAX: its counting has not begun for sure */
-	struct engine_watch *next;
-};
 
 struct engine {
-	struct engine_watch *watches;
+	struct watches *watches;
 	engine_intake intake;
 	void *intake_ctx;
 	struct oomn_event **ring; /* the oldest at `first`, `used` of them */
 	size_t size;
 	size_t first;
 	size_t used;
+	uint64_t bytes; /* of those */
+	uint64_t bytes_max;
 	uint64_t seq;
 	uint64_t lost;                 /* in all */
 	uint64_t lost_untold;          /* since the last `lost` event was handed out */
 	struct oomn_event *lost_event; /* kept ready, so that telling of a loss needs no memory */
 };
-
-static struct engine_watch *watch_free(struct engine_watch *w)
-{
-	if (w) {
-		free(w->path);
-		free(w);
-	}
-	return NULL;
-}
 
 struct engine *engine_new(size_t queue_max)
 {
@@ -45,21 +28,20 @@ struct engine *engine_new(size_t queue_max)
 	if (!en)
 		return NULL;
 	en->size = queue_max;
+	en->bytes_max = UINT64_MAX;
+	en->watches = watches_new();
 	en->ring = calloc(queue_max, sizeof(struct oomn_event *));
 	en->lost_event = event_new(EVENT_LOST);
-	if (!en->ring || !en->lost_event)
+	if (!en->watches || !en->ring || !en->lost_event)
 		return engine_free(en);
 	return en;
 }
 
 struct engine *engine_free(struct engine *en)
 {
-	struct engine_watch *w, *tmp;
-
 	if (!en)
 		return NULL;
-	LL_FOREACH_SAFE (en->watches, w, tmp)
-		watch_free(w);
+	watches_free(en->watches);
 	for (size_t i = 0; i < en->used; i++)
 		event_free(en->ring[(en->first + i) % en->size]);
 	free(en->ring);
@@ -68,122 +50,46 @@ struct engine *engine_free(struct engine *en)
 	return NULL;
 }
 
-static struct engine_watch *watch_find(const struct engine *en, uint64_t cookie)
+void engine_set_bytes_max(struct engine *en, uint64_t bytes)
 {
-	struct engine_watch *w;
-
-	LL_FOREACH (en->watches, w)
-		if (w->spec.cookie == cookie)
-			return w;
-	return NULL;
+	en->bytes_max = bytes;
 }
 
-int engine_watch_add(struct engine *en, const struct watch *spec)
+int engine_watch_add(struct engine *en, const struct watch *w)
 {
-	struct engine_watch *w;
-
-	if (watch_find(en, spec->cookie))
-		return -EEXIST;
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		return -ENOMEM;
-	w->spec = *spec;
-	w->since_ns = UINT64_MAX;
-	w->spec.path = w->path = strdup(spec->path);
-	if (!w->path) {
-		watch_free(w);
-		return -ENOMEM;
-	}
-	LL_PREPEND(en->watches, w);
-	return 0;
+	return watches_add(en->watches, w);
 }
 
 int engine_watch_remove(struct engine *en, uint64_t cookie)
 {
-	struct engine_watch *w = watch_find(en, cookie);
-
-	if (!w)
-		return -ENOENT;
-	LL_DELETE(en->watches, w);
-	watch_free(w);
-	return 0;
+	return watches_remove(en->watches, cookie);
 }
 
 int engine_watch_rename(struct engine *en, uint64_t cookie, const char *path)
 {
-	struct engine_watch *w = watch_find(en, cookie);
-	char *copy;
+	return watches_rename(en->watches, cookie, path);
+}
 
-	if (!w)
-		return -ENOENT;
-	copy = strdup(path);
-	if (!copy)
-		return -ENOMEM;
-	free(w->path);
-	w->spec.path = w->path = copy;
-	return 0;
+int engine_watch_since(struct engine *en, uint64_t cookie, uint64_t since_ns)
+{
+	return watches_since(en->watches, cookie, since_ns);
 }
 
 size_t engine_watches(const struct engine *en)
 {
-	const struct engine_watch *w;
-	size_t n;
-
-	LL_COUNT(en->watches, w, n);
-	return n;
-}
-
-/* Whether @w looks at @path; @below: not at that very cgroup, but under it. */
-static bool watch_covers(const struct watch *w, enum hierarchy h, const char *path, bool below)
-{
-	if (w->hierarchy != HIERARCHY_NONE && h != HIERARCHY_NONE && w->hierarchy != h)
-		return false;
-	if (strcmp(path, w->path) == 0)
-		return !below || !w->local;
-	return !w->local && path_is_below(path, w->path);
-}
-
-static bool watch_matches(const struct watch *w, enum hierarchy h, enum event_kind kind,
-			  const char *path, bool below)
-{
-	return (w->kinds & EVENT_MASK(kind)) && watch_covers(w, h, path, below);
+	return watches_count(en->watches);
 }
 
 bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind, const char *path,
 		  bool below)
 {
-	const struct engine_watch *w;
-
-	LL_FOREACH (en->watches, w)
-		if (watch_matches(&w->spec, h, kind, path, below))
-			return true;
-	return false;
-}
-
-int engine_watch_since(struct engine *en, uint64_t cookie, uint64_t since_ns)
-{
-	struct engine_watch *w = watch_find(en, cookie);
-
-	if (!w)
-		return -ENOENT;
-	w->since_ns = since_ns;
-	return 0;
+	return watches_match(en->watches, &(struct happening){ h, kind, path, below }, NULL, 0) > 0;
 }
 
 enum engine_cover engine_covers(const struct engine *en, enum hierarchy h, const char *path,
 				uint64_t when_ns)
 {
-	enum engine_cover best = ENGINE_COVER_NONE;
-	const struct engine_watch *w;
-
-	LL_FOREACH (en->watches, w) {
-		if (!watch_covers(&w->spec, h, path, false))
-			continue;
-		if (when_ns > w->since_ns)
-			return ENGINE_COVER_SURE;
-		best = ENGINE_COVER_STARTING;
-	}
-	return best;
+	return watches_cover(en->watches, h, path, when_ns);
 }
 
 static struct oomn_event *ring_take(struct engine *en)
@@ -193,6 +99,7 @@ static struct oomn_event *ring_take(struct engine *en)
 	en->ring[en->first] = NULL;
 	en->first = (en->first + 1) % en->size;
 	en->used--;
+	en->bytes -= event_bytes(e);
 	return e;
 }
 
@@ -210,21 +117,73 @@ void engine_submit(struct engine *en, struct oomn_event *e)
 		engine_tell(en, e);
 }
 
+/* @e, the oldest or one without a place, is dropped, at the time of @now. */
+static void lose(struct engine *en, struct oomn_event *e, const struct oomn_event *now)
+{
+	en->lost_event->boottime_ns = now->boottime_ns;
+	en->lost_event->realtime_ns = now->realtime_ns;
+	event_free(e);
+	en->lost++;
+	en->lost_untold++;
+}
+
+/* Notes in @e who is told of it. Returns 1; 0: nobody is; or -ENOMEM. */
+static int address(const struct engine *en, struct oomn_event *e)
+{
+	const struct happening h = { e->hierarchy, e->kind, e->cgroup, e->below };
+	size_t n = watches_match(en->watches, &h, &e->cookie, 1);
+
+	e->cookies_n = n;
+	if (n <= 1)
+		return (int)n;
+	e->cookies = calloc(n, sizeof(*e->cookies));
+	if (!e->cookies)
+		return -ENOMEM;
+	(void)watches_match(en->watches, &h, e->cookies, n);
+	return 1;
+}
+
 void engine_tell(struct engine *en, struct oomn_event *e)
 {
-	if (!engine_wants(en, e->hierarchy, e->kind, e->cgroup, e->below)) {
+	int r = address(en, e);
+
+	if (r == 0) {
 		event_free(e);
 		return;
 	}
-	if (en->used == en->size) {
-		en->lost_event->boottime_ns = e->boottime_ns;
-		en->lost_event->realtime_ns = e->realtime_ns;
-		event_free(ring_take(en));
-		en->lost++;
-		en->lost_untold++;
+	if (r < 0) {
+		lose(en, e, e);
+		return;
 	}
+	en->bytes += event_bytes(e);
+	while (en->used == en->size || (en->used > 0 && en->bytes > en->bytes_max))
+		lose(en, ring_take(en), e);
 	en->ring[(en->first + en->used) % en->size] = e;
 	en->used++;
+}
+
+int engine_watch_drop(struct engine *en, uint64_t cookie)
+{
+	size_t used = en->used, kept = 0;
+	int r = watches_remove(en->watches, cookie);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < used; i++) {
+		struct oomn_event *e = en->ring[(en->first + i) % en->size];
+
+		en->bytes -= event_bytes(e);
+		if (!event_drop_cookie(e, cookie)) {
+			event_free(e);
+			continue;
+		}
+		en->bytes += event_bytes(e);
+		en->ring[(en->first + kept++) % en->size] = e;
+	}
+	for (size_t i = kept; i < used; i++)
+		en->ring[(en->first + i) % en->size] = NULL;
+	en->used = kept;
+	return 0;
 }
 
 /* Hands out the prepared `lost` event and prepares the next; without memory it tells a little later. */

@@ -14,25 +14,22 @@
 #include <stdint.h>
 
 #include "core/event.h"
+#include "core/watches.h"
 
 struct engine;
 
-struct watch {
-	uint64_t cookie;          /* chosen by the caller, unique */
-	enum hierarchy hierarchy; /* HIERARCHY_NONE: any */
-	const char *path;         /* from the visible root; "/" for all. Copied. */
-	bool local;               /* that cgroup alone, not the ones below it */
-	unsigned kinds;           /* EVENT_MASK bits */
-};
-
 /* An engine whose queue holds at most @queue_max events, or NULL without memory. */
 struct engine *engine_new(size_t queue_max);
+/* Nor more than @bytes of memory, but for a single event. To be said before the first event. */
+void engine_set_bytes_max(struct engine *en, uint64_t bytes);
 struct engine *engine_free(struct engine *en);
 
 /* Returns 0, -EEXIST if the cookie is taken, or -ENOMEM. */
 int engine_watch_add(struct engine *en, const struct watch *w);
-/* Returns 0 or -ENOENT. Events already queued stay. */
+/* The watch has ended. Returns 0 or -ENOENT. Events already queued stay. */
 int engine_watch_remove(struct engine *en, uint64_t cookie);
+/* The caller wants no more of @cookie: what is queued for it alone is dropped, and counts as told. */
+int engine_watch_drop(struct engine *en, uint64_t cookie);
 /* A v1 cgroup was renamed: @cookie now watches @path. Returns 0, -ENOENT or -ENOMEM. */
 int engine_watch_rename(struct engine *en, uint64_t cookie, const char *path);
 /* How many watches there are. */
@@ -44,11 +41,6 @@ bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kin
 /* From when on @cookie's counting is sure: what was seen after that will be counted for it. */
 int engine_watch_since(struct engine *en, uint64_t cookie, uint64_t since_ns);
 
-enum engine_cover {
-	ENGINE_COVER_NONE,     /* no watch looks there */
-	ENGINE_COVER_STARTING, /* one does, but @when_ns may lie before its start */
-	ENGINE_COVER_SURE,
-};
 /* Whether what happened in @path at @when_ns is any watch's, whatever its kinds. */
 enum engine_cover engine_covers(const struct engine *en, enum hierarchy h, const char *path,
 				uint64_t when_ns);

@@ -67,9 +67,43 @@ struct oomn_event *event_new(enum event_kind kind)
 	return e;
 }
 
+static uint64_t text_bytes(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static uint64_t process_bytes(const struct oomn_process *p)
+{
+	return p ? sizeof(*p) + text_bytes(p->cgroup) + text_bytes(p->own_cgroup) +
+			       text_bytes(p->cmdline)
+		 : 0;
+}
+
+uint64_t event_bytes(const struct oomn_event *e)
+{
+	return sizeof(*e) + (e->cookies ? e->cookies_n * sizeof(*e->cookies) : 0) +
+	       text_bytes(e->cgroup) + text_bytes(e->limit_cgroup) + process_bytes(e->trigger) +
+	       process_bytes(e->victim);
+}
+
+bool event_drop_cookie(struct oomn_event *e, uint64_t cookie)
+{
+	size_t kept = 0;
+
+	if (!e->cookies)
+		return e->cookie != cookie;
+	for (size_t i = 0; i < e->cookies_n; i++)
+		if (e->cookies[i] != cookie)
+			e->cookies[kept++] = e->cookies[i];
+	e->cookies_n = kept;
+	e->cookie = e->cookies[0];
+	return kept > 0;
+}
+
 struct oomn_event *event_free(struct oomn_event *e)
 {
 	if (e) {
+		free(e->cookies);
 		free(e->cgroup);
 		free(e->limit_cgroup);
 		oom_process_free(e->trigger);

@@ -14,6 +14,7 @@
  *   lost        older events were dropped because nobody took them in time
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/details.h"
@@ -53,6 +54,10 @@ enum hierarchy {
 };
 
 struct oomn_event {
+	/* Whom it is told, from the lowest cgroup up; of one alone in @cookie, of more in @cookies too. */
+	uint64_t cookie;
+	uint64_t *cookies;
+	size_t cookies_n;
 	uint64_t seq;         /* 1, 2, 3, … per monitor; a gap never happens without a `lost` */
 	uint64_t boottime_ns; /* CLOCK_BOOTTIME at which it was learned */
 	uint64_t realtime_ns; /* the same moment on the wall clock; monitor_next() sets it */
@@ -107,6 +112,10 @@ const char *hierarchy_name(enum hierarchy h);
 /* "counters", "eventfd", …; @bit is one single EVIDENCE_* bit. */
 const char *evidence_name(unsigned bit);
 
+/* What it takes in memory. */
+uint64_t event_bytes(const struct oomn_event *e);
+/* It is told @cookie no more. Returns whether anybody else is. */
+bool event_drop_cookie(struct oomn_event *e, uint64_t cookie);
 /* An empty event on the heap, or NULL. Released with event_free(), which takes its strings along. */
 struct oomn_event *event_new(enum event_kind kind);
 struct oomn_event *event_free(struct oomn_event *e);
