@@ -234,11 +234,12 @@ int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t
 
 int monitor_remove(struct monitor *m, uint64_t cookie)
 {
-	int r = engine_watch_remove(m->engine, cookie);
+	int r = engine_watch_drop(m->engine, cookie);
 
 	for (unsigned i = 0; i < SOURCES; i++)
 		if (m->sources[i])
 			(void)m->sources[i]->ops->detach(m->sources[i], cookie);
+	incidents_forget(m->incidents);
 	return r;
 }
 

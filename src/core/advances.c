@@ -383,6 +383,39 @@ static void fix_claims(struct advances *a, struct cell *c)
 		place_drop(a, p);
 }
 
+/* Of @c, which nobody will count, what is free of claims. */
+static void cell_forget(struct advances *a, struct cell *c)
+{
+	uint64_t left = c->left, n;
+	bool gone = is_gone(a, c);
+	struct cell_key key = c->key;
+
+	n = claim_cell(a, c, left);
+	if (gone)
+		a->folded[key.kind][key.hierarchy] += n;
+}
+
+void advances_forget(struct advances *a, advances_covered covered, void *ctx)
+{
+	struct place *p, *ptmp;
+	struct cell *c, *tmp;
+
+	/* Settled, a claim is on some advance for good, and those that are left are free. */
+	DL_FOREACH_SAFE (a->places, p, ptmp) {
+		const struct spot s = { (enum event_kind)p->key.kind,
+					(enum hierarchy)p->key.hierarchy, 0, p->path };
+
+		if (!covered(ctx, &s))
+			place_settle(a, p);
+	}
+	HASH_ITER (hh, a->cells, c, tmp) {
+		const struct spot s = spot_of(c);
+
+		if (!covered(ctx, &s))
+			cell_forget(a, c);
+	}
+}
+
 void advances_fold(struct advances *a, uint64_t now_ns, uint64_t until_ns)
 {
 	unsigned asked = 0;

@@ -53,6 +53,12 @@ struct advances_left {
 };
 struct advances_left advances_left(const struct advances *a, enum event_kind kind,
 				   enum hierarchy h);
+typedef bool (*advances_covered)(void *ctx, const struct spot *s);
+/*
+ * A watch was taken back: of what no other covers no count will come. What is told of cgroups that are gone
+ * stays `left`, since the sources' accounts keep what they cannot prove of these.
+ */
+void advances_forget(struct advances *a, advances_covered covered, void *ctx);
 /*
  * Lets go of what is older than @until_ns in cgroups that are gone: no exact count will come. What nobody
  * claims of it is still `left`. Each cgroup is asked about once in a while.

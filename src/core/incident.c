@@ -548,6 +548,18 @@ void incidents_run(struct incidents *in, uint64_t now_ns)
 	reconcile_run(in->reconcile, now_ns);
 }
 
+static bool is_covered(void *ctx, const struct spot *s)
+{
+	const struct incidents *in = ctx;
+
+	return engine_covers(in->engine, s->hierarchy, s->path, UINT64_MAX) != ENGINE_COVER_NONE;
+}
+
+void incidents_forget(struct incidents *in)
+{
+	reconcile_forget(in->reconcile, is_covered, in);
+}
+
 void incidents_settling(struct incidents *in, uint64_t now_ns)
 {
 	reconcile_settling(in->reconcile, now_ns);

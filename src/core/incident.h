@@ -52,6 +52,8 @@ void incidents_lost(struct incidents *in, uint64_t n);
 void incidents_lost_ooms(struct incidents *in);
 /* Tells what has waited for a name long enough. */
 void incidents_run(struct incidents *in, uint64_t now_ns);
+/* A watch was taken back from the engine: what no other covers is forgotten. */
+void incidents_forget(struct incidents *in);
 /* The counters are read a last time from @now_ns on: what happens later is told only if it is counted. */
 void incidents_settling(struct incidents *in, uint64_t now_ns);
 /* Tells all that waits. */

@@ -707,6 +707,16 @@ void reconcile_run(struct reconcile *r, uint64_t now_ns)
 		forget(r, now_ns);
 }
 
+void reconcile_forget(struct reconcile *r, advances_covered covered, void *ctx)
+{
+	struct candidate *c, *tmp;
+
+	DL_FOREACH_SAFE (r->candidates, c, tmp)
+		if (c->what.spot.path && !covered(ctx, &c->what.spot))
+			candidate_drop(r, c);
+	advances_forget(r->advances, covered, ctx);
+}
+
 uint64_t reconcile_deadline(const struct reconcile *r)
 {
 	uint64_t due = r->pending ? r->pending->due_ns : UINT64_MAX;

@@ -86,6 +86,8 @@ void reconcile_counted(struct reconcile *r, struct oomn_event *e);
 void reconcile_run(struct reconcile *r, uint64_t now_ns);
 /* Tells all that waits, for a name or for a count. */
 void reconcile_flush(struct reconcile *r);
+/* A watch was taken back: what no other covers is neither counted nor told any more. */
+void reconcile_forget(struct reconcile *r, advances_covered covered, void *ctx);
 /* When to call reconcile_run() next; UINT64_MAX: nothing waits. */
 uint64_t reconcile_deadline(const struct reconcile *r);
 void reconcile_get_figures(const struct reconcile *r, struct reconcile_figures *ret);

@@ -181,6 +181,41 @@ static void count_first(void **state)
 	end(&t);
 }
 
+static bool all_but_what_is_in_a(void *ctx, const struct spot *s)
+{
+	(void)ctx;
+	return strncmp(s->path, "/a", 2) != 0;
+}
+
+/* No count will come any more for what was told of a watch that was taken back. */
+static void a_watch_taken_back_leaves_nothing_owed(void **state)
+{
+	const struct sighted seen[] = { kill_at("/a", 5, 10), kill_at("/a/x", 6, 10),
+					kill_at("/b", 7, 10), kill_at("/a/x", 6, 11) };
+	struct sighted unsure = kill_at("/a/y", 8, 10);
+	struct reconcile_figures f;
+	struct told t;
+
+	(void)state;
+	begin(&t);
+	for (size_t i = 0; i < 4; i++)
+		sight(&t, &seen[i]);
+	expect(&t, "kill /a!, kill /a/x!, kill /b!, kill /a/x!");
+	unsure.how = SIGHTED_UNSURE;
+	sight(&t, &unsure);
+	count(&t, EVENT_KILL, "/a", 5, REMOVED, 1, 1, 20); /* a loose claim */
+	assert_int_equal(left(&t), 3);
+
+	reconcile_forget(t.r, all_but_what_is_in_a, NULL);
+	assert_int_equal(left(&t), 1);
+	reconcile_run(t.r, 10000 * MS);
+	reconcile_get_figures(t.r, &f);
+	assert_int_equal(f.unknown, 0);
+	count_kills(&t, "/b", 7, 1, 20);
+	assert_int_equal(left(&t), 0);
+	end(&t);
+}
+
 /* It lies in the ring already when its count comes: nothing waits. */
 static void drained(void **state)
 {
@@ -569,6 +604,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(name_first),
 		cmocka_unit_test(count_first),
+		cmocka_unit_test(a_watch_taken_back_leaves_nothing_owed),
 		cmocka_unit_test(drained),
 		cmocka_unit_test(of_others),
 		cmocka_unit_test(removed_claims_below),
