@@ -121,13 +121,12 @@ static int wake_ready(struct source_io *io, uint32_t events, uint64_t now_ns)
 	return 0;
 }
 
-static void look_again(struct pressure *p, uint64_t now_ns)
+static void look_again(struct pressure *p)
 {
 	p->look_ns = UINT64_MAX;
 	for (struct pressure_cgroup *c = p->by_id; c; c = c->hh.next)
 		if (c->state == PRESSURE_LATER)
 			pressure_file_verify(c);
-	(void)now_ns;
 }
 
 static int timer_ready(struct source_io *io, uint32_t events, uint64_t now_ns)
@@ -139,7 +138,7 @@ static int timer_ready(struct source_io *io, uint32_t events, uint64_t now_ns)
 	if (r < 0)
 		return r;
 	if (p->look_ns <= now_ns)
-		look_again(p, now_ns);
+		look_again(p);
 	run(p, now_ns);
 	return 0;
 }
@@ -212,7 +211,7 @@ int pressure_add(struct pressure *p, const struct cgroup_at *at, enum pressure_l
 	struct pressure_watch *w;
 	int r;
 
-	if ((at->id == p->root_id && p->real_root) || level < PRESSURE_LOW ||
+	if ((at->id == p->root_id && p->args.host->v2.real_root) || level < PRESSURE_LOW ||
 	    level > PRESSURE_CRITICAL || mode > PRESSURE_LOCAL)
 		return -EINVAL;
 	w = calloc(1, sizeof(*w));
@@ -278,7 +277,6 @@ int pressure_open(struct pressure **ret, const struct pressure_args *args)
 		return -ENOMEM;
 	*p = (struct pressure){
 		.args = *args,
-		.real_root = args->host->v2.real_root,
 		.wake_fd = -1,
 		.wake_io.ready = wake_ready,
 		.changes_io.ready = changes_ready,

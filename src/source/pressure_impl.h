@@ -63,7 +63,6 @@ struct pressure_watch {
 struct pressure {
 	struct pressure_args args;
 	uint64_t root_id;
-	bool real_root;
 	struct vmpressure_node top; /* above all; never read */
 	struct pressure_cgroup *by_id;
 	struct pressure_cgroup *by_path;
