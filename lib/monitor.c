@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -19,9 +20,9 @@
 #include "core/engine.h"
 #include "core/incident.h"
 #include "core/reconcile.h"
+#include "lib/listen.h"
 #include "source/source.h"
 
-#define QUEUE_MAX 65536
 #define ROUND_MAX 64
 #define SOURCES 2
 /*
@@ -30,14 +31,28 @@
  */
 #define START_NS (20 * NSEC_PER_MSEC)
 
-struct monitor {
+static const struct monitor_options usual = {
+	.watches_max = 65536,
+	.queue_max = 65536,
+	.queue_bytes = UINT64_C(64) << 20,
+	.quota = { .listeners = LISTEN_LISTENERS_MAX, .cgroups = LISTEN_CGROUPS_MAX },
+	.history_max = 4096,
+};
+
+struct oomn_monitor {
+	pid_t pid; /* of who made it */
+	struct monitor_options options;
 	const struct cgroup_host *host;
+	struct cgroup_host own_host; /* if it was not given one */
 	struct engine *engine;
 	int epoll_fd;
 	struct timer timer;
 	struct source *sources[SOURCES];
 	struct incidents *incidents;
 	struct witness *witness; /* NULL: nothing is named */
+	char why[WITNESS_WHY];
+	struct listen *listen; /* NULL: nobody listens */
+	struct source_io listen_io;
 	uint64_t names_ns; /* settling: until when names are waited for; 0: not yet settling */
 	/* The moment of the last event taken, on both clocks. */
 	uint64_t taken_boottime_ns;
@@ -57,15 +72,26 @@ static struct source_ops const *ops_for(enum hierarchy h, unsigned *ret_index)
 
 static void drain(void *ctx)
 {
-	struct monitor *m = ctx;
+	struct oomn_monitor *m = ctx;
 
 	if (m->witness)
 		witness_drain(m->witness, clock_boottime_ns());
+	if (m->listen)
+		listen_signal(m->listen);
+}
+
+/* Before anything is made of it. */
+static void seen(void *ctx, const struct sighting *s)
+{
+	struct oomn_monitor *m = ctx;
+
+	if (m->listen)
+		listen_sighted(m->listen, s);
 }
 
 static bool gone(void *ctx, const struct spot *s)
 {
-	const struct monitor *m = ctx;
+	const struct oomn_monitor *m = ctx;
 	const struct cgroup_mount *mount =
 		s->hierarchy == HIERARCHY_V1 ? &m->host->v1 : &m->host->v2;
 
@@ -73,16 +99,18 @@ static bool gone(void *ctx, const struct spot *s)
 }
 
 /* Opens what @m holds; what was opened before a failure goes with monitor_free(). */
-static int open_all(struct monitor *m)
+static int open_all(struct oomn_monitor *m)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
 	int r;
 
-	m->engine = engine_new(QUEUE_MAX);
+	m->engine = engine_new(m->options.queue_max);
 	if (!m->engine)
 		return -ENOMEM;
+	engine_set_bytes_max(m->engine, m->options.queue_bytes);
 	m->incidents = incidents_new(
-		m->engine, &(struct incident_calls){ .drain = drain, .gone = gone, .ctx = m });
+		m->engine,
+		&(struct incident_calls){ .drain = drain, .gone = gone, .seen = seen, .ctx = m });
 	if (!m->incidents)
 		return -ENOMEM;
 	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -94,17 +122,46 @@ static int open_all(struct monitor *m)
 	return epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->timer.fd, &ev) < 0 ? errno_neg() : 0;
 }
 
-int monitor_new(struct monitor **ret, const struct cgroup_host *host)
+static struct monitor_options with_defaults(const struct monitor_options *o)
 {
-	struct monitor *m = calloc(1, sizeof(*m));
+	struct monitor_options all = o ? *o : usual;
+
+	all.watches_max = all.watches_max ? all.watches_max : usual.watches_max;
+	all.queue_max = all.queue_max ? all.queue_max : usual.queue_max;
+	all.queue_bytes = all.queue_bytes ? all.queue_bytes : usual.queue_bytes;
+	all.history_max = all.history_max ? all.history_max : usual.history_max;
+	all.quota.listeners = all.quota.listeners ? all.quota.listeners : usual.quota.listeners;
+	all.quota.cgroups = all.quota.cgroups ? all.quota.cgroups : usual.quota.cgroups;
+	return all;
+}
+
+static int find_host(struct oomn_monitor *m, const struct cgroup_host *given)
+{
+	int r;
+
+	m->host = given ? given : &m->own_host;
+	if (given)
+		return 0;
+	r = cgroup_host_open(&m->own_host, "/proc");
+	return r > 0 ? -ENODEV : r;
+}
+
+int monitor_new(struct oomn_monitor **ret, const struct cgroup_host *host,
+		const struct monitor_options *options)
+{
+	struct oomn_monitor *m = calloc(1, sizeof(*m));
 	int r;
 
 	if (!m)
 		return -ENOMEM;
-	m->host = host;
+	m->pid = getpid();
+	m->options = with_defaults(options);
+	m->own_host = (struct cgroup_host)CGROUP_HOST_NULL;
 	m->epoll_fd = -1;
 	m->timer = (struct timer)TIMER_NULL;
-	r = open_all(m);
+	r = find_host(m, host);
+	if (r == 0)
+		r = open_all(m);
 	if (r < 0) {
 		monitor_free(m);
 		return r;
@@ -113,10 +170,11 @@ int monitor_new(struct monitor **ret, const struct cgroup_host *host)
 	return 0;
 }
 
-struct monitor *monitor_free(struct monitor *m)
+struct oomn_monitor *monitor_free(struct oomn_monitor *m)
 {
 	if (!m)
 		return NULL;
+	listen_close(m->listen);
 	for (unsigned i = 0; i < SOURCES; i++)
 		if (m->sources[i])
 			m->sources[i]->ops->close(m->sources[i]);
@@ -125,16 +183,17 @@ struct monitor *monitor_free(struct monitor *m)
 	engine_free(m->engine);
 	timer_close(&m->timer);
 	fd_close(m->epoll_fd);
+	cgroup_host_close(&m->own_host);
 	free(m);
 	return NULL;
 }
 
-int monitor_get_fd(const struct monitor *m)
+int monitor_get_fd(const struct oomn_monitor *m)
 {
 	return m->epoll_fd;
 }
 
-static int source_for(struct monitor *m, enum hierarchy h, struct source **ret)
+static int source_for(struct oomn_monitor *m, enum hierarchy h, struct source **ret)
 {
 	const struct source_args args = { .engine = m->engine,
 					  .host = m->host,
@@ -153,22 +212,37 @@ static int source_for(struct monitor *m, enum hierarchy h, struct source **ret)
 	return 0;
 }
 
-int monitor_identify(struct monitor *m, const struct witness_options *options, char *why)
+bool monitor_is_foreign(const struct oomn_monitor *m)
+{
+	return m->pid != getpid();
+}
+
+const struct cgroup_host *monitor_host(const struct oomn_monitor *m)
+{
+	return m->host;
+}
+
+int monitor_identify(struct oomn_monitor *m)
 {
 	const struct witness_args args = { .host = m->host,
 					   .incidents = m->incidents,
 					   .epoll_fd = m->epoll_fd };
 
-	return witness_open(&m->witness, &args, options, why);
+	return m->witness ? 0 : witness_open(&m->witness, &args, &m->options.witness, m->why);
 }
 
-const char *monitor_identified_by(const struct monitor *m)
+const char *monitor_identify_why(const struct oomn_monitor *m)
+{
+	return m->why;
+}
+
+const char *monitor_identified_by(const struct oomn_monitor *m)
 {
 	return m->witness ? witness_level(m->witness) : "none";
 }
 
 /* The timer is one for all sources. */
-static int arm(struct monitor *m)
+static int arm(struct oomn_monitor *m)
 {
 	uint64_t due = incidents_deadline(m->incidents);
 
@@ -181,7 +255,7 @@ static int arm(struct monitor *m)
 	return timer_arm(&m->timer, due);
 }
 
-static int attach(struct monitor *m, const struct source_target *target)
+static int attach(struct oomn_monitor *m, const struct source_target *target)
 {
 	const struct watch w = { .cookie = target->cookie,
 				 .hierarchy = target->at->hierarchy,
@@ -191,6 +265,8 @@ static int attach(struct monitor *m, const struct source_target *target)
 	struct source *s;
 	int r;
 
+	if (engine_watches(m->engine) >= m->options.watches_max)
+		return -EDQUOT;
 	r = source_for(m, target->at->hierarchy, &s);
 	if (r == 0)
 		r = engine_watch_add(m->engine, &w);
@@ -205,7 +281,7 @@ static int attach(struct monitor *m, const struct source_target *target)
 	return arm(m);
 }
 
-int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
+int monitor_add(struct oomn_monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
 		uint64_t cookie)
 {
 	const struct source_target target = { .cookie = cookie,
@@ -217,7 +293,7 @@ int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, u
 	return attach(m, &target);
 }
 
-int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t cookie)
+int monitor_add_host(struct oomn_monitor *m, unsigned flags, unsigned kinds, uint64_t cookie)
 {
 	_cleanup_at_ struct cgroup_at root = CGROUP_AT_NULL;
 	int r;
@@ -232,7 +308,7 @@ int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t
 						  .gone_all = flags & MONITOR_GONE_ALL });
 }
 
-int monitor_remove(struct monitor *m, uint64_t cookie)
+int monitor_remove(struct oomn_monitor *m, uint64_t cookie)
 {
 	int r = engine_watch_drop(m->engine, cookie);
 
@@ -243,16 +319,48 @@ int monitor_remove(struct monitor *m, uint64_t cookie)
 	return r;
 }
 
-size_t monitor_watches(const struct monitor *m)
+size_t monitor_watches(const struct oomn_monitor *m)
 {
 	return engine_watches(m->engine);
+}
+
+/* The listeners' own epoll instance is ready. */
+static int listen_ready(struct source_io *io, uint32_t events, uint64_t now_ns)
+{
+	struct oomn_monitor *m =
+		(struct oomn_monitor *)((char *)io - offsetof(struct oomn_monitor, listen_io));
+
+	(void)events;
+	(void)now_ns;
+	return listen_dispatch(m->listen);
+}
+
+int monitor_listen(struct oomn_monitor *m, struct listen **ret)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &m->listen_io };
+	int r = 0;
+
+	if (!m->listen) {
+		r = listen_open(&m->listen, m->host, &m->options.quota);
+		m->listen_io.ready = listen_ready;
+		if (r == 0 &&
+		    epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, listen_get_fd(m->listen), &ev) < 0) {
+			r = errno_neg();
+			m->listen = listen_close(m->listen);
+		}
+	}
+	if (r == 0) {
+		drain(m); /* what happened before is not news for who registers now */
+		*ret = m->listen;
+	}
+	return r;
 }
 
 /*
  * One round of what is ready. A callback may close descriptors of others in the same round; each
  * source keeps what epoll points at until its own run().
  */
-static int take_ready(struct monitor *m, uint64_t now_ns)
+static int take_ready(struct oomn_monitor *m, uint64_t now_ns)
 {
 	struct epoll_event ready[ROUND_MAX];
 	int n = epoll_wait(m->epoll_fd, ready, ROUND_MAX, 0);
@@ -269,7 +377,7 @@ static int take_ready(struct monitor *m, uint64_t now_ns)
 	return 0;
 }
 
-int monitor_dispatch(struct monitor *m)
+int monitor_dispatch(struct oomn_monitor *m)
 {
 	uint64_t now_ns = clock_boottime_ns();
 	int r, armed;
@@ -287,7 +395,7 @@ int monitor_dispatch(struct monitor *m)
 	return r < 0 ? r : armed;
 }
 
-int monitor_next(struct monitor *m, struct oomn_event **ret)
+int monitor_next(struct oomn_monitor *m, struct oomn_event **ret)
 {
 	int r = engine_next(m->engine, ret);
 
@@ -303,7 +411,7 @@ int monitor_next(struct monitor *m, struct oomn_event **ret)
 }
 
 /* All is counted. What waits for its name has its time, but what comes meanwhile does not prolong it. */
-static bool settle_names(struct monitor *m, uint64_t now_ns)
+static bool settle_names(struct oomn_monitor *m, uint64_t now_ns)
 {
 	drain(m);
 	incidents_run(m->incidents, now_ns);
@@ -314,12 +422,14 @@ static bool settle_names(struct monitor *m, uint64_t now_ns)
 	return incidents_deadline(m->incidents) != UINT64_MAX;
 }
 
-int monitor_settle(struct monitor *m)
+int monitor_settle(struct oomn_monitor *m)
 {
 	uint64_t now_ns = clock_boottime_ns();
 	bool again = false;
-	int r;
+	int r = m->listen ? listen_flush(m->listen) : 0;
 
+	if (r < 0)
+		return r;
 	incidents_settling(m->incidents, now_ns);
 	for (unsigned i = 0; i < SOURCES; i++) {
 		if (!m->sources[i])
@@ -335,7 +445,12 @@ int monitor_settle(struct monitor *m)
 	return r < 0 ? r : again ? MONITOR_E_AGAIN : 0;
 }
 
-void monitor_balance(const struct monitor *m, struct balance *ret)
+uint64_t monitor_signals_lost(const struct oomn_monitor *m)
+{
+	return m->listen ? listen_failed(m->listen) : 0;
+}
+
+void monitor_balance(const struct oomn_monitor *m, struct balance *ret)
 {
 	struct balance sum = { .lost = engine_lost(m->engine) };
 
@@ -346,12 +461,14 @@ void monitor_balance(const struct monitor *m, struct balance *ret)
 	*ret = sum;
 }
 
-const char *monitor_notice(struct monitor *m)
+const char *monitor_notice(struct oomn_monitor *m)
 {
 	const char *notice = NULL;
 
 	for (unsigned i = 0; i < SOURCES && !notice; i++)
 		if (m->sources[i])
 			notice = m->sources[i]->ops->notice(m->sources[i]);
+	if (!notice && m->listen)
+		notice = listen_notice(m->listen);
 	return notice || !m->witness ? notice : witness_notice(m->witness);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "oomnotify.h"
+#include "lib/api.h"
 
-__attribute__((visibility("default"))) const char *oomn_version(void)
+API const char *oomn_version(void)
 {
 	return OOMN_VERSION;
 }

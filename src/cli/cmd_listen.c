@@ -126,9 +126,9 @@ static int say_add(const struct cgroup_at *at, int r)
 	return STATUS_FAILURE;
 }
 
-static void say_unseen(const struct listen *l, const struct listen_handle *h, const char *path)
+static void say_unseen(const struct listen *l, const struct oomn_listener *h, const char *path)
 {
-	unsigned unseen = listen_unseen(l, h);
+	unsigned unseen = listen_unseen(h);
 
 	if (unseen & LISTEN_UNREADABLE)
 		say("note: ooms of cgroups above %s whose counters may not be read are not "
@@ -145,16 +145,16 @@ static int listen_at(const struct listen_options *o, const struct cgroup_host *h
 	_cleanup_(listen_closep) struct listen *l = NULL;
 	_cleanup_free_ char *name = NULL, *ready = NULL;
 	_cleanup_close_ int own = -1;
-	struct listen_handle *h, *inherited;
+	struct oomn_listener *h, *inherited;
 	int r;
 
 	own = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = own < 0 ? errno_neg() : listen_open(&l, host);
+	r = own < 0 ? errno_neg() : listen_open(&l, host, NULL);
 	if (r < 0)
 		return host_error_say(host, NULL, r);
-	r = listen_add(l, at, own, &h);
+	r = listen_add(l, at, own, NULL, &h);
 	if (r == 0 && o->eventfd >= 0)
-		r = listen_add(l, at, o->eventfd, &inherited);
+		r = listen_add(l, at, o->eventfd, NULL, &inherited);
 	if (r < 0)
 		return say_add(at, r);
 	say_unseen(l, h, at->path);

@@ -60,7 +60,7 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static void monitor_freep(struct monitor **m)
+static void monitor_freep(struct oomn_monitor **m)
 {
 	*m = monitor_free(*m);
 }
@@ -134,7 +134,7 @@ static unsigned monitor_flags(const struct watch_options *o)
 }
 
 /* Before the first watch, so that no name is missing. */
-static int identify(const struct watch_options *o, struct monitor *m,
+static int identify(const struct watch_options *o, struct oomn_monitor *m,
 		    const struct cgroup_host *host)
 {
 	char why[WITNESS_WHY] = "";
@@ -157,7 +157,7 @@ static int identify(const struct watch_options *o, struct monitor *m,
 }
 
 /* Only what is named has details. Nothing depends on them: without, there are none. */
-static bool has_details(const struct monitor *m)
+static bool has_details(const struct oomn_monitor *m)
 {
 	const char *level = monitor_identified_by(m);
 
@@ -165,7 +165,7 @@ static bool has_details(const struct monitor *m)
 	return strcmp(level, "none") != 0 && strcmp(level, "kmsg") != 0;
 }
 
-static struct details *open_details(const struct watch_options *o, const struct monitor *m,
+static struct details *open_details(const struct watch_options *o, const struct oomn_monitor *m,
 				    const struct cgroup_host *host)
 {
 	struct details *d = NULL;
@@ -183,7 +183,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 		 struct watch_targets *targets)
 {
 	_cleanup_details_ struct details *details = NULL;
-	_cleanup_(monitor_freep) struct monitor *m = NULL;
+	_cleanup_(monitor_freep) struct oomn_monitor *m = NULL;
 	_cleanup_sink_ struct sink *sink = NULL;
 	_cleanup_free_ char *what = NULL;
 	const char *unseen = NULL;

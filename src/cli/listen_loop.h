@@ -21,7 +21,7 @@
 
 struct listen_loop_args {
 	struct listen *listen;
-	const struct listen_handle *handle;
+	const struct oomn_listener *handle;
 	int eventfd;         /* what @handle signals; not blocking */
 	const char *name;    /* of the cgroup, as it is printed */
 	const char *ready;   /* said once it listens */

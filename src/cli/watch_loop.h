@@ -25,7 +25,7 @@
 #define WATCH_SETTLE_NS NSEC_PER_SEC
 
 struct watch_loop_args {
-	struct monitor *monitor;
+	struct oomn_monitor *monitor;
 	struct sink *sink;
 	struct details *details; /* NULL: none are asked for */
 	uint64_t count_max;      /* `lost` is not counted; UINT64_MAX: any number */

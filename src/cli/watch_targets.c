@@ -121,7 +121,7 @@ void watch_targets_free(struct watch_targets *targets)
 	*targets = (struct watch_targets){ 0 };
 }
 
-int watch_targets_add(const struct watch_targets *targets, struct monitor *m, unsigned flags,
+int watch_targets_add(const struct watch_targets *targets, struct oomn_monitor *m, unsigned flags,
 		      unsigned kinds)
 {
 	for (size_t i = 0; i < targets->used; i++) {

@@ -32,7 +32,7 @@ int watch_targets_resolve(struct watch_targets *ret, const struct cgroup_host *h
 void watch_targets_free(struct watch_targets *targets);
 #define _cleanup_targets_ __attribute__((cleanup(watch_targets_free)))
 /* Starts to watch all of them. Returns 0 or, after saying what is wrong, an exit status. */
-int watch_targets_add(const struct watch_targets *targets, struct monitor *m, unsigned flags,
+int watch_targets_add(const struct watch_targets *targets, struct oomn_monitor *m, unsigned flags,
 		      unsigned kinds);
 /* "/a/b (cgroup v2)" and so on, for people; on the heap, NULL without memory. */
 char *watch_targets_describe(const struct watch_targets *targets, const struct cgroup_host *host);

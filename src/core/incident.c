@@ -494,6 +494,8 @@ static void see_collateral(struct incidents *in, const struct sighting *s)
 
 void incident_sight(struct incidents *in, const struct sighting *s)
 {
+	if (in->calls.seen)
+		in->calls.seen(in->calls.ctx, s);
 	if (!is_open(in, s))
 		open_incident(in, s);
 	if (s->kind == SIGHTING_LIMIT)

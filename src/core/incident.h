@@ -34,6 +34,8 @@ struct incident_calls {
 	void (*drain)(void *ctx);
 	/* Whether the cgroup at @s is gone, and its counters with it. May be NULL: not known of any. */
 	bool (*gone)(void *ctx, const struct spot *s);
+	/* Gets each thing seen before anything is made of it. May be NULL. */
+	void (*seen)(void *ctx, const struct sighting *s);
 	void *ctx;
 };
 

@@ -281,9 +281,6 @@ static int resolve_directory(const struct cgroup_host *host, const char *name,
 			     struct cgroup_at *ret)
 {
 	_cleanup_close_ int fd = dir_open_long(AT_FDCWD, name, O_PATH);
-	enum hierarchy h;
-	const struct cgroup_mount *m = cgroup_host_memory(host, &h);
-	struct stat st;
 
 	switch (fd) {
 	case -EACCES:
@@ -301,15 +298,35 @@ static int resolve_directory(const struct cgroup_host *host, const char *name,
 		if (fd < 0)
 			return fd;
 	}
-	if (fstat(fd, &st) < 0)
-		return errno_neg();
 	if (!dir_is_on_cgroupfs(host, fd))
 		return resolve_no_directory(host, name, HOST_E_NOT_A_CGROUP, ret);
-	if (!S_ISDIR(st.st_mode))
+	return cgroup_host_find(host, fd, ret);
+}
+
+int cgroup_host_look(const struct cgroup_host *host, int fd, struct cgroup_at *ret)
+{
+	enum hierarchy h;
+	const struct cgroup_mount *m = cgroup_host_memory(host, &h);
+	struct stat st;
+
+	if (!m)
+		return HOST_E_NO_MEMORY;
+	if (fstat(fd, &st) < 0)
+		return errno_neg();
+	if (!S_ISDIR(st.st_mode) || !dir_is_on_cgroupfs(host, fd))
 		return HOST_E_NOT_A_CGROUP;
 	if (st.st_dev != m->dev)
 		return HOST_E_WRONG_HIERARCHY;
-	return dir_find_cgroup(host, h, fd, ret);
+	*ret = (struct cgroup_at){ .hierarchy = h, .fd = fd, .id = st.st_ino };
+	return 0;
+}
+
+int cgroup_host_find(const struct cgroup_host *host, int fd, struct cgroup_at *ret)
+{
+	struct cgroup_at seen;
+	int r = cgroup_host_look(host, fd, &seen);
+
+	return r != 0 ? r : dir_find_cgroup(host, seen.hierarchy, fd, ret);
 }
 
 int cgroup_host_resolve(const struct cgroup_host *host, const char *name, struct cgroup_at *ret)

@@ -118,6 +118,14 @@ bool cgroup_mount_lacks(const struct cgroup_mount *m, const char *path, uint64_t
  */
 int cgroup_host_resolve(const struct cgroup_host *host, const char *name, struct cgroup_at *ret);
 /*
+ * Looks whether @fd is the directory of a cgroup of the hierarchy that holds memory. Returns 0 with what it
+ * is without its path (path is NULL, and fd is @fd: nothing to close), HOST_E_NO_MEMORY,
+ * HOST_E_NOT_A_CGROUP, HOST_E_WRONG_HIERARCHY, -EBADF, or another negated errno.
+ */
+int cgroup_host_look(const struct cgroup_host *host, int fd, struct cgroup_at *ret);
+/* The same with its path. Returns as cgroup_host_look() and cgroup_host_resolve() do. */
+int cgroup_host_find(const struct cgroup_host *host, int fd, struct cgroup_at *ret);
+/*
  * The root of the hierarchy that holds memory, as visible here. Returns 0, HOST_E_NO_MEMORY,
  * HOST_E_NO_PERMISSION, or a negated errno.
  */

@@ -112,6 +112,19 @@ void local_events_rearm(struct local_events *le)
 	(void)timer_arm(&le->timer, due); /* fails for malformed times only */
 }
 
+bool local_events_knows(const struct local_events *le, uint64_t id)
+{
+	return cgroup_find(le, id) != NULL;
+}
+
+void local_events_sighted(struct local_events *le, uint64_t id, uint64_t now_ns)
+{
+	struct local_cgroup *c = cgroup_find(le, id);
+
+	if (c && early_seen(&c->early, now_ns))
+		registry_oom(le->args.registry, id, 1);
+}
+
 void local_events_read_all(struct local_events *le, uint64_t now_ns)
 {
 	for (struct local_cgroup *c = le->cgroups; c; c = c->hh.next)

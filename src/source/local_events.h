@@ -12,6 +12,7 @@
  * A count may jump by tens of thousands for a single kill (memory.max lowered below the usage makes
  * the kernel try again and again): one pass tells at most LOCAL_EVENTS_PASS_MAX of them.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/listener.h"
@@ -53,9 +54,16 @@ int local_events_hold(struct local_events *le, const struct cgroup_at *at,
 		      struct local_cgroup **ret);
 void local_events_release(struct local_events *le, struct local_cgroup *c);
 /* The ids of @c and its ancestors. Returns how many there are; stores at most @max. */
+/* Whether the cgroup @id is watched: then local_events_hold() needs no path. */
+bool local_events_knows(const struct local_events *le, uint64_t id);
 size_t local_events_chain(const struct local_cgroup *c, uint64_t *ret_ids, size_t max);
 /* LOCAL_EVENTS_* bits. */
 unsigned local_events_unseen(const struct local_events *le, const struct local_cgroup *c);
+/*
+ * The limit of the cgroup @id was seen to be hit, before the victim is chosen: its count, which comes, is told
+ * with it.
+ */
+void local_events_sighted(struct local_events *le, uint64_t id, uint64_t now_ns);
 /* Reads every file now. */
 void local_events_read_all(struct local_events *le, uint64_t now_ns);
 /* To be called after the callbacks of a round: sets the timer to what is due next. */

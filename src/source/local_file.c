@@ -68,11 +68,13 @@ void local_file_close(struct local_cgroup *c)
 	(void)epoll_ctl(c->le->args.epoll_fd, EPOLL_CTL_DEL, c->events_fd, NULL);
 	c->events_fd = fd_close(c->events_fd);
 	c->reread = REREAD_INIT;
+	c->early = (struct early){ 0 };
 	await(c);
 }
 
 static void tell(struct local_cgroup *c, uint64_t n)
 {
+	n = early_counted(&c->early, n, clock_boottime_ns());
 	if (n > 0)
 		registry_oom(c->le->args.registry, c->id,
 			     n < LOCAL_EVENTS_PASS_MAX ? n : LOCAL_EVENTS_PASS_MAX);

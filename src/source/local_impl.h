@@ -22,6 +22,7 @@
 #include <utlist.h>
 
 #include "base/timer.h"
+#include "core/early.h"
 #include "core/reread.h"
 #include "source/local_events.h"
 #include "source/source.h"
@@ -54,6 +55,7 @@ struct local_cgroup {
 	bool known;     /* `seen` was read at some time */
 	bool continues; /* what the next file opened counts is what `seen` is of */
 	struct tallies seen;
+	struct early early;
 	unsigned refs; /* holders and children */
 	struct reread reread;
 	bool awaited; /* on le->awaited: reread.due_ns will come */

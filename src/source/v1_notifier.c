@@ -126,10 +126,10 @@ int v1_notifier_hold(struct v1_notifier *n, const struct cgroup_at *at, struct v
 {
 	struct v1_cgroup *c;
 
-	/* The kernel would take it, and never signal: the root is not charged. */
-	if (strcmp(at->path, "/") == 0 && n->args.host->v1.real_root)
-		return -EINVAL;
 	HASH_FIND(hh, n->cgroups, &at->id, sizeof(at->id), c);
+	/* The kernel would take it, and never signal: the root is not charged. */
+	if (!c && strcmp(at->path, "/") == 0 && n->args.host->v1.real_root)
+		return -EINVAL;
 	if (!c)
 		return cgroup_new(n, at, ret);
 	if (c->end_fd < 0)
@@ -146,9 +146,19 @@ void v1_notifier_release(struct v1_notifier *n, struct v1_cgroup *c)
 		cgroup_free(c);
 }
 
-int v1_notifier_register(struct v1_cgroup *c, int eventfd)
+int v1_notifier_register(struct v1_cgroup *c, int eventfd, const char *file, const char *args)
 {
-	return register_event(c->dir_fd, eventfd, "memory.oom_control", "");
+	int r = register_event(c->dir_fd, eventfd, file, args);
+
+	return r == -ENODEV && !v1_notifier_removing(c) ? -EOPNOTSUPP : r;
+}
+
+bool v1_notifier_knows(const struct v1_notifier *n, uint64_t id)
+{
+	struct v1_cgroup *c;
+
+	HASH_FIND(hh, n->cgroups, &id, sizeof(id), c);
+	return c != NULL;
 }
 
 bool v1_notifier_removing(const struct v1_cgroup *c)

@@ -42,10 +42,13 @@ struct v1_notifier *v1_notifier_close(struct v1_notifier *n);
 int v1_notifier_hold(struct v1_notifier *n, const struct cgroup_at *at, struct v1_cgroup **ret);
 void v1_notifier_release(struct v1_notifier *n, struct v1_cgroup *c);
 /*
- * Has the kernel signal @eventfd from now on, until its last close or the end of the cgroup:
- * nothing else ends that. Returns as v1_notifier_hold().
+ * Has the kernel signal @eventfd for what @file tells, such as "memory.oom_control", with @args as that file
+ * takes them, from now on until its last close or the end of the cgroup: nothing else ends that. Returns as
+ * v1_notifier_hold(); -EOPNOTSUPP also where there is no such file.
  */
-int v1_notifier_register(struct v1_cgroup *c, int eventfd);
+int v1_notifier_register(struct v1_cgroup *c, int eventfd, const char *file, const char *args);
+/* Whether the cgroup @id is held: then v1_notifier_hold() needs no path. */
+bool v1_notifier_knows(const struct v1_notifier *n, uint64_t id);
 /*
  * Whether the directory is gone. The kernel's last signals come some 20 ms after that, and the
  * registry is told when they have.

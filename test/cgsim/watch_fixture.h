@@ -6,7 +6,7 @@
 
 struct fixture {
 	struct fake_tree ft;
-	struct monitor *m;
+	struct oomn_monitor *m;
 	uint64_t cookie;
 	char text[8192]; /* what was told since it was last compared */
 };

@@ -28,7 +28,7 @@ struct fake_watch {
 	struct fake_watch *next;
 };
 
-struct monitor {
+struct oomn_monitor {
 	struct engine *engine;
 	struct fake_watch *watches;
 	const struct fake_script *script;
@@ -44,17 +44,17 @@ struct monitor {
 	bool settle_waits; /* monitor_settle() is not to be called before the next dispatch */
 };
 
-static int watch_fd(struct monitor *m, int fd)
+static int watch_fd(struct oomn_monitor *m, int fd)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
 
 	return epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? errno_neg() : 0;
 }
 
-int monitor_new(struct monitor **ret, const struct cgroup_host *host)
+int monitor_new(struct oomn_monitor **ret, const struct cgroup_host *host)
 {
 	const struct fake_script *s = fake_script();
-	struct monitor *m;
+	struct oomn_monitor *m;
 
 	(void)host;
 	if (s->new_error < 0)
@@ -75,7 +75,7 @@ int monitor_new(struct monitor **ret, const struct cgroup_host *host)
 	return 0;
 }
 
-struct monitor *monitor_free(struct monitor *m)
+struct oomn_monitor *monitor_free(struct oomn_monitor *m)
 {
 	struct fake_watch *w, *tmp;
 
@@ -93,12 +93,12 @@ struct monitor *monitor_free(struct monitor *m)
 	return NULL;
 }
 
-int monitor_get_fd(const struct monitor *m)
+int monitor_get_fd(const struct oomn_monitor *m)
 {
 	return m->epoll_fd;
 }
 
-static int add(struct monitor *m, const char *path, bool local, unsigned kinds, uint64_t cookie)
+static int add(struct oomn_monitor *m, const char *path, bool local, unsigned kinds, uint64_t cookie)
 {
 	const struct watch spec = {
 		.cookie = cookie,
@@ -121,24 +121,24 @@ static int add(struct monitor *m, const char *path, bool local, unsigned kinds, 
 	return engine_watch_add(m->engine, &spec);
 }
 
-int monitor_add(struct monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
+int monitor_add(struct oomn_monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
 		uint64_t cookie)
 {
 	return add(m, at->path, flags & MONITOR_LOCAL, kinds, cookie);
 }
 
-int monitor_add_host(struct monitor *m, unsigned flags, unsigned kinds, uint64_t cookie)
+int monitor_add_host(struct oomn_monitor *m, unsigned flags, unsigned kinds, uint64_t cookie)
 {
 	(void)flags;
 	return add(m, "/", false, kinds, cookie);
 }
 
-int monitor_remove(struct monitor *m, uint64_t cookie)
+int monitor_remove(struct oomn_monitor *m, uint64_t cookie)
 {
 	return engine_watch_remove(m->engine, cookie);
 }
 
-size_t monitor_watches(const struct monitor *m)
+size_t monitor_watches(const struct oomn_monitor *m)
 {
 	const struct fake_watch *w;
 	size_t n;
@@ -147,7 +147,7 @@ size_t monitor_watches(const struct monitor *m)
 	return n;
 }
 
-static void submit_copy(struct monitor *m, const struct oomn_event *from)
+static void submit_copy(struct oomn_monitor *m, const struct oomn_event *from)
 {
 	struct oomn_event *e = fake_event_copy(from);
 
@@ -159,7 +159,7 @@ static void submit_copy(struct monitor *m, const struct oomn_event *from)
 }
 
 /* What is told of its cgroup later, when settling, still has a listener in the engine. */
-static void end_watch(struct monitor *m, const char *path)
+static void end_watch(struct oomn_monitor *m, const char *path)
 {
 	struct fake_watch *w, *tmp;
 
@@ -172,7 +172,7 @@ static void end_watch(struct monitor *m, const char *path)
 	}
 }
 
-static int wait_for(struct monitor *m, const char *fifo)
+static int wait_for(struct oomn_monitor *m, const char *fifo)
 {
 	/* O_RDWR: opening does not wait for a writer, and a writer that leaves is no end of file. */
 	m->fifo_fd = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -189,7 +189,7 @@ static void signal_to(const char *fifo)
 		fake_die("cannot write to %s: %s", fifo, strerror(errno));
 }
 
-static void set_readable(struct monitor *m, bool readable)
+static void set_readable(struct oomn_monitor *m, bool readable)
 {
 	uint64_t n = 1;
 	ssize_t r;
@@ -200,7 +200,7 @@ static void set_readable(struct monitor *m, bool readable)
 }
 
 /* Takes one step. Returns 1 if the next one may follow at once, 0 if not, or a negated errno. */
-static int take_step(struct monitor *m, struct step *step)
+static int take_step(struct oomn_monitor *m, struct step *step)
 {
 	switch (step->type) {
 	case STEP_EVENT:
@@ -234,7 +234,7 @@ static int take_step(struct monitor *m, struct step *step)
 }
 
 /* Takes steps until one says that the rest comes later, or, if not @settling, one is `settle`. */
-static int run(struct monitor *m, bool settling)
+static int run(struct oomn_monitor *m, bool settling)
 {
 	int r = 1;
 
@@ -250,7 +250,7 @@ static int run(struct monitor *m, bool settling)
 	return r < 0 ? r : 0;
 }
 
-int monitor_dispatch(struct monitor *m)
+int monitor_dispatch(struct oomn_monitor *m)
 {
 	char byte;
 
@@ -263,7 +263,7 @@ int monitor_dispatch(struct monitor *m)
 	return run(m, false);
 }
 
-int monitor_next(struct monitor *m, struct oomn_event **ret)
+int monitor_next(struct oomn_monitor *m, struct oomn_event **ret)
 {
 	int r = engine_next(m->engine, ret);
 
@@ -275,7 +275,7 @@ int monitor_next(struct monitor *m, struct oomn_event **ret)
 	return r;
 }
 
-int monitor_settle(struct monitor *m)
+int monitor_settle(struct oomn_monitor *m)
 {
 	int r;
 
@@ -295,14 +295,14 @@ int monitor_settle(struct monitor *m)
 	return MONITOR_E_AGAIN;
 }
 
-void monitor_balance(const struct monitor *m, struct balance *ret)
+void monitor_balance(const struct oomn_monitor *m, struct balance *ret)
 {
 	*ret = (struct balance){ 0 };
 	balance_add(ret, &m->script->balance);
 	ret->lost = engine_lost(m->engine);
 }
 
-const char *monitor_notice(struct monitor *m)
+const char *monitor_notice(struct oomn_monitor *m)
 {
 	return m->notice;
 }
@@ -320,7 +320,7 @@ int cmd_doctor(int argc, char **argv)
 	fake_die("no such command here: %s", argv[0]);
 }
 
-int monitor_identify(struct monitor *m, const struct witness_options *options, char *why)
+int monitor_identify(struct oomn_monitor *m, const struct witness_options *options, char *why)
 {
 	(void)m;
 	(void)options;
@@ -328,7 +328,7 @@ int monitor_identify(struct monitor *m, const struct witness_options *options, c
 	return 0;
 }
 
-const char *monitor_identified_by(const struct monitor *m)
+const char *monitor_identified_by(const struct oomn_monitor *m)
 {
 	(void)m;
 	return "none";

@@ -34,7 +34,7 @@ struct run {
 	struct scratch s;
 	bool kernel;
 	struct listen *listen; /* !kernel */
-	struct listen_handle *handles[LISTENERS_MAX];
+	struct oomn_listener *handles[LISTENERS_MAX];
 	size_t n_handles;
 	bool failed;
 };
@@ -112,7 +112,7 @@ static int try_listen(struct run *r, const char *path, int efd)
 	if (r->n_handles == LISTENERS_MAX)
 		die("too many listeners for this program");
 	scratch_at(&r->s, path, &at);
-	err = listen_add(r->listen, &at, efd, &r->handles[r->n_handles]);
+	err = listen_add(r->listen, &at, efd, NULL, &r->handles[r->n_handles]);
 	if (err == 0)
 		r->n_handles++;
 	scratch_at_close(&at);
@@ -532,7 +532,7 @@ static void run_one(struct run *r, size_t i)
 	char base[512];
 
 	printf("%s\n", scenarios[i].name);
-	if (!r->kernel && listen_open(&r->listen, &r->s.host) < 0)
+	if (!r->kernel && listen_open(&r->listen, &r->s.host, NULL) < 0)
 		die("listen_open failed");
 	r->n_handles = 0;
 	memcpy(base, r->s.base, sizeof(base));

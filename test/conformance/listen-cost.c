@@ -52,13 +52,13 @@ static void be_bare(int ready)
 
 static void be_library(int ready)
 {
-	struct listen_handle *h;
+	struct oomn_listener *h;
 	struct cgroup_at at;
 	struct listen *l;
 	struct pollfd p = { .events = POLLIN };
 
 	scratch_at(&s, "m", &at);
-	if (listen_open(&l, &s.host) < 0 || listen_add(l, &at, eventfd(0, EFD_CLOEXEC), &h) < 0 ||
+	if (listen_open(&l, &s.host, NULL) < 0 || listen_add(l, &at, eventfd(0, EFD_CLOEXEC), NULL, &h) < 0 ||
 	    write(ready, "", 1) != 1)
 		_exit(1);
 	p.fd = listen_get_fd(l);

@@ -69,20 +69,20 @@ static uint64_t efd_take(int fd)
 	return v;
 }
 
-static int try_listen(const char *path, int efd, struct listen_handle **ret)
+static int try_listen(const char *path, int efd, struct oomn_listener **ret)
 {
 	struct cgroup_at at;
 	int r;
 
 	scratch_at(&s, path, &at);
-	r = listen_add(l, &at, efd, ret);
+	r = listen_add(l, &at, efd, NULL, ret);
 	scratch_at_close(&at);
 	return r;
 }
 
-static struct listen_handle *listen_on(const char *path, int efd)
+static struct oomn_listener *listen_on(const char *path, int efd)
 {
-	struct listen_handle *h = NULL;
+	struct oomn_listener *h = NULL;
 	int r = try_listen(path, efd, &h);
 
 	if (r != 0)
@@ -204,7 +204,7 @@ static void comes_by_itself(void)
 static void removal_comes_by_itself(void)
 {
 	int efd = efd_new(), other = efd_new();
-	struct listen_handle *h, *below;
+	struct oomn_listener *h, *below;
 
 	scratch_make(&s, "m", true);
 	scratch_make(&s, "m/a", false);
@@ -217,7 +217,7 @@ static void removal_comes_by_itself(void)
 	scratch_remove(&s, "m");
 	check_count("m removed: its listener", wait_signal(efd), 1);
 	check(listen_state(h) == LISTEN_ENDED, "it has ended");
-	check_count("removing a listener that has ended", (uint64_t)listen_remove(l, below), 0);
+	check_count("removing a listener that has ended", (uint64_t)listen_remove(below), 0);
 	scratch_make(&s, "m", false);
 	check_count("m made anew: its error to register", (uint64_t)-try_listen("m", efd, &below),
 		    0);
@@ -272,7 +272,7 @@ static void drain(void)
 static void off_and_on(const char *with)
 {
 	int efd = efd_new();
-	struct listen_handle *h;
+	struct oomn_listener *h;
 	uint64_t before;
 
 	scratch_make(&s, "p", true);
@@ -390,7 +390,7 @@ static void descriptors(void)
 {
 	enum { N = 50 };
 	size_t before, one = 0, all;
-	struct listen_handle *h[N];
+	struct oomn_listener *h[N];
 	int efd = efd_new();
 	char name[32];
 
@@ -409,13 +409,13 @@ static void descriptors(void)
 	(void)listen_on("p/m0", efd);
 	check_count("for a second listener on it: the eventfd", open_fds() - all, 1);
 	for (int i = 1; i < N; i++)
-		(void)listen_remove(l, h[i]);
+		(void)listen_remove(h[i]);
 	check_count("given back", open_fds(), one + 1);
 	scratch_make(&s, "p/n", true);
 	scratch_make(&s, "p/n/x", false);
 	(void)listen_on("p/n", efd);
 	all = open_fds();
-	(void)listen_remove(l, listen_on("p/n/x", efd));
+	(void)listen_remove(listen_on("p/n/x", efd));
 	check_count("after a child had a listener for a while", open_fds(), all);
 	l = listen_close(l);
 	check(open_fds() < before, "listen_close() gives back the rest");
@@ -424,7 +424,7 @@ static void descriptors(void)
 static void too_many_open_files(void)
 {
 	struct rlimit old, low;
-	struct listen_handle *h = NULL;
+	struct oomn_listener *h = NULL;
 	int efd = efd_new(), r = -EMFILE;
 	size_t before, tries = 0;
 	struct cgroup_at at;
@@ -432,7 +432,7 @@ static void too_many_open_files(void)
 	scratch_make(&s, "p", true);
 	scratch_make(&s, "p/m", false);
 	scratch_limit(&s, "p/m", SCRATCH_LIMIT);
-	(void)listen_remove(l, listen_on("", efd)); /* what is opened once only */
+	(void)listen_remove(listen_on("", efd)); /* what is opened once only */
 	scratch_at(&s, "p/m", &at);
 	before = open_fds();
 	(void)getrlimit(RLIMIT_NOFILE, &old);
@@ -440,7 +440,7 @@ static void too_many_open_files(void)
 	for (low = old; r == -EMFILE; tries++) {
 		low.rlim_cur = (rlim_t)at.fd + 1 + tries;
 		(void)setrlimit(RLIMIT_NOFILE, &low);
-		r = listen_add(l, &at, efd, &h);
+		r = listen_add(l, &at, efd, NULL, &h);
 		(void)setrlimit(RLIMIT_NOFILE, &old);
 		if (r < 0)
 			check_count("descriptors after -EMFILE", open_fds(), before);
@@ -454,7 +454,7 @@ static void too_many_open_files(void)
 
 static void unreadable_ancestor(void)
 {
-	struct listen_handle *h;
+	struct oomn_listener *h;
 	int efd = efd_new();
 
 	scratch_make(&s, "p", true);
@@ -465,7 +465,7 @@ static void unreadable_ancestor(void)
 	if (setgroups(0, NULL) < 0 || setegid(65534) < 0 || seteuid(65534) < 0)
 		die("cannot be nobody: %s", strerror(errno));
 	h = listen_on("p/m", efd);
-	check_count("what it cannot see", listen_unseen(l, h), LISTEN_UNREADABLE);
+	check_count("what it cannot see", listen_unseen(h), LISTEN_UNREADABLE);
 	check_count("error for p itself", (uint64_t)-try_listen("p", efd, &h), EACCES);
 	if (seteuid(0) < 0 || setegid(0) < 0)
 		die("cannot be root again: %s", strerror(errno));
@@ -475,7 +475,7 @@ static void unreadable_ancestor(void)
 
 static void errors(void)
 {
-	struct listen_handle *h = NULL;
+	struct oomn_listener *h = NULL;
 	struct cgroup_at at;
 	int efd = efd_new();
 
@@ -485,12 +485,12 @@ static void errors(void)
 	check_count("no memory files, error", (uint64_t)-try_listen("m/a", efd, &h), ENODEV);
 	scratch_at(&s, "m/a", &at);
 	scratch_remove(&s, "m/a");
-	check_count("removed meanwhile, error", (uint64_t)-listen_add(l, &at, efd, &h), ENODEV);
+	check_count("removed meanwhile, error", (uint64_t)-listen_add(l, &at, efd, NULL, &h), ENODEV);
 	scratch_at_close(&at);
 	at = (struct cgroup_at){
 		.hierarchy = HIERARCHY_V2, .fd = s.host.v2.root_fd, .path = (char[]){ "/" }, .id = 1
 	};
-	check_count("the root, error", (uint64_t)-listen_add(l, &at, efd, &h), EINVAL);
+	check_count("the root, error", (uint64_t)-listen_add(l, &at, efd, NULL, &h), EINVAL);
 	check(!h, "no handle was made");
 	check_count("signals", efd_take(efd), 0);
 }
@@ -499,7 +499,7 @@ static void errors(void)
 static void in_a_namespace_child(void)
 {
 	struct scratch outside = s;
-	struct listen_handle *h, *root;
+	struct oomn_listener *h, *root;
 	struct cgroup_at at = { .hierarchy = HIERARCHY_V2, .path = (char[]){ "/" } };
 	int efd = efd_new(), on_root = efd_new();
 	struct stat st;
@@ -521,13 +521,13 @@ static void in_a_namespace_child(void)
 	s.host.v2.real_root = false;
 	(void)snprintf(s.base, sizeof(s.base), "/mnt");
 	if (s.host.v2.root_fd < 0 || fstat(s.host.v2.root_fd, &st) < 0 ||
-	    listen_open(&l, &s.host) < 0)
+	    listen_open(&l, &s.host, NULL) < 0)
 		die("cannot begin: %s", strerror(errno));
 	at.fd = s.host.v2.root_fd;
 	at.id = st.st_ino;
-	check_count("error for the visible root", (uint64_t)-listen_add(l, &at, on_root, &root), 0);
+	check_count("error for the visible root", (uint64_t)-listen_add(l, &at, on_root, NULL, &root), 0);
 	h = listen_on("m", efd);
-	check_count("what it cannot see", listen_unseen(l, h), LISTEN_OUTSIDE);
+	check_count("what it cannot see", listen_unseen(h), LISTEN_OUTSIDE);
 	scratch_oom(&outside, "p/m");
 	check_ooms("oom of the visible root's limit", efd, counted(&outside, "p"), 0);
 	check_ooms("the listener on the root", on_root, counted(&outside, "p"), 0);
@@ -558,7 +558,7 @@ static void in_a_namespace(void)
 static void no_inotify_watches(void)
 {
 	int efd = efd_new(), again = efd_new();
-	struct listen_handle *h;
+	struct oomn_listener *h;
 
 	scratch_make(&s, "m", true);
 	scratch_make(&s, "m/a", false);
@@ -572,7 +572,7 @@ static void no_inotify_watches(void)
 	scratch_remove(&s, "m/a");
 	check_count("removal", wait_signal(efd), 1);
 	check(listen_state(h) == LISTEN_ENDED, "it has ended");
-	(void)listen_remove(l, h);
+	(void)listen_remove(h);
 	scratch_make(&s, "m/b", false);
 	listen_on("m/b", again);
 	write_file("/proc/sys/fs/inotify/max_user_watches", "8192");
@@ -594,7 +594,7 @@ static void inotify_overflow(void)
 
 	write_file("/proc/sys/fs/inotify/max_queued_events", "16");
 	l = listen_close(l);
-	if (listen_open(&l, &s.host) < 0)
+	if (listen_open(&l, &s.host, NULL) < 0)
 		die("listen_open failed");
 	scratch_make(&s, "m", true);
 	scratch_make(&s, "m/a", false);
@@ -649,7 +649,7 @@ int main(int argc, char **argv)
 			continue;
 		printf("%s\n", scenarios[i].name);
 		fflush(stdout);
-		if (listen_open(&l, &s.host) < 0)
+		if (listen_open(&l, &s.host, NULL) < 0)
 			die("listen_open failed");
 		scenarios[i].run();
 		l = listen_close(l);

@@ -48,7 +48,7 @@ int listen_flush(struct listen *l)
 	return 0;
 }
 
-enum listen_state listen_state(const struct listen_handle *h)
+enum listen_state listen_state(const struct oomn_listener *h)
 {
 	(void)h;
 	return state_now;

@@ -61,13 +61,13 @@ static size_t open_fds(void)
 	return n;
 }
 
-static int add(struct listen *l, const char *path, int efd, struct listen_handle **ret)
+static int add(struct listen *l, const char *path, int efd, struct oomn_listener **ret)
 {
 	struct cgroup_at at;
 	int r;
 
 	scratch_at(&s, path, &at);
-	r = listen_add(l, &at, efd, ret);
+	r = listen_add(l, &at, efd, NULL, ret);
 	scratch_at_close(&at);
 	return r;
 }
@@ -79,25 +79,25 @@ static void misuse(void **state)
 				  .fd = m->root_fd,
 				  .path = (char[]){ "/" },
 				  .id = 1 };
-	struct listen_handle *h = NULL;
+	struct oomn_listener *h = NULL;
 	struct cgroup_at at;
 	struct listen *l;
 	int efd = efd_new(), pipe_fd[2];
 
 	(void)state;
 	assert_int_equal(pipe2(pipe_fd, O_CLOEXEC), 0);
-	assert_int_equal(listen_open(&l, &s.host), 0);
+	assert_int_equal(listen_open(&l, &s.host, NULL), 0);
 	assert_int_equal(add(l, "m", pipe_fd[0], &h), -EINVAL);
 	assert_int_equal(add(l, "m", -1, &h), -EBADF);
-	assert_int_equal(listen_add(l, &root, efd, &h), -EINVAL);
+	assert_int_equal(listen_add(l, &root, efd, NULL, &h), -EINVAL);
 	scratch_at(&s, "m/a", &at);
 	scratch_remove(&s, "m/a");
-	assert_int_equal(listen_add(l, &at, efd, &h), -ENODEV);
+	assert_int_equal(listen_add(l, &at, efd, NULL, &h), -ENODEV);
 	scratch_at_close(&at);
 	assert_null(h);
 	assert_int_equal(listen_dispatch(l), 0);
 	assert_int_equal(listen_flush(l), 0);
-	assert_int_equal(listen_remove(l, NULL), 0);
+	assert_int_equal(listen_remove(NULL), 0);
 	assert_null(listen_notice(l));
 	assert_null(listen_close(l));
 	assert_null(listen_close(NULL));
@@ -111,27 +111,27 @@ static void removing_gives_everything_back(void **state)
 {
 	static const char *const paths[] = { "m/a", "m", "m/b", "m/a", "m", "m/b" };
 	enum { N = sizeof(paths) / sizeof(paths[0]) };
-	struct listen_handle *h[N];
+	struct oomn_listener *h[N];
 	size_t before = open_fds(), during;
 	int efd = efd_new();
 	struct listen *l;
 
 	(void)state;
-	assert_int_equal(listen_open(&l, &s.host), 0);
+	assert_int_equal(listen_open(&l, &s.host, NULL), 0);
 	/* What is opened with the first one stays. */
 	assert_int_equal(add(l, "m", efd, &h[0]), 0);
-	(void)listen_remove(l, h[0]);
+	(void)listen_remove(h[0]);
 	during = open_fds();
 	for (size_t i = 0; i < N; i++)
 		assert_int_equal(add(l, paths[i], efd, &h[i]), 0);
 	assert_true(open_fds() > during);
 	for (size_t i = 0; i < N; i++) {
 		assert_int_equal(listen_state(h[i]), LISTEN_ALIVE);
-		assert_int_equal(listen_unseen(l, h[i]), 0);
+		assert_int_equal(listen_unseen(h[i]), 0);
 	}
 	/* In another order than they came. */
 	for (size_t i = 0; i < N; i++)
-		assert_int_equal(listen_remove(l, h[(i * 5 + 2) % N]), s.v2 ? 0 : LISTEN_E_STAYS);
+		assert_int_equal(listen_remove(h[(i * 5 + 2) % N]), s.v2 ? 0 : LISTEN_E_STAYS);
 	assert_int_equal(open_fds(), during);
 	assert_int_equal(add(l, "m/a", efd, &h[0]), 0);
 	assert_null(listen_close(l));
@@ -141,19 +141,19 @@ static void removing_gives_everything_back(void **state)
 
 static void an_ended_listener_can_be_removed(void **state)
 {
-	struct listen_handle *h[2];
+	struct oomn_listener *h[2];
 	int efd = efd_new();
 	struct listen *l;
 
 	(void)state;
-	assert_int_equal(listen_open(&l, &s.host), 0);
+	assert_int_equal(listen_open(&l, &s.host, NULL), 0);
 	assert_int_equal(add(l, "m/a", efd, &h[0]), 0);
 	assert_int_equal(add(l, "m/a", efd, &h[1]), 0);
 	scratch_remove(&s, "m/a");
 	while (listen_state(h[0]) != LISTEN_ENDED || listen_state(h[1]) != LISTEN_ENDED)
 		assert_int_equal(listen_dispatch(l), 0);
 	assert_int_equal(efd_take(efd), 2);
-	assert_int_equal(listen_remove(l, h[0]), 0);
+	assert_int_equal(listen_remove(h[0]), 0);
 	assert_int_equal(listen_flush(l), 0);
 	assert_int_equal(efd_take(efd), 0);
 	listen_close(l);
@@ -177,15 +177,15 @@ static void run_undo(void *ctx)
 static int run_all(void *ctx)
 {
 	struct run *run = ctx;
-	struct listen_handle *h;
-	int r = listen_open(&run->l, &s.host);
+	struct oomn_listener *h;
+	int r = listen_open(&run->l, &s.host, NULL);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < 6; i++) {
-		r = listen_add(run->l, &run->at[i % 3], run->efd, &h);
+		r = listen_add(run->l, &run->at[i % 3], run->efd, NULL, &h);
 		if (r == 0 && i == 4)
-			(void)listen_remove(run->l, h);
+			(void)listen_remove(h);
 	}
 	if (r == 0)
 		r = listen_flush(run->l);

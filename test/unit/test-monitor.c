@@ -47,7 +47,7 @@ static void count(struct story *s, const char *path, enum event_kind kind, uint6
 	s->truth[kind] += n;
 }
 
-static void take(struct story *s, struct monitor *m)
+static void take(struct story *s, struct oomn_monitor *m)
 {
 	struct oomn_event *e;
 
@@ -61,7 +61,7 @@ static void take(struct story *s, struct monitor *m)
 }
 
 /* Returns whether it failed for lack of memory. */
-static bool dispatch(struct story *s, struct monitor *m, int timeout_ms)
+static bool dispatch(struct story *s, struct oomn_monitor *m, int timeout_ms)
 {
 	struct pollfd p = { .fd = monitor_get_fd(m), .events = POLLIN };
 	int r = 0;
@@ -74,7 +74,7 @@ static bool dispatch(struct story *s, struct monitor *m, int timeout_ms)
 }
 
 /* Tries @rounds times; while there is no memory it need not come to rest. */
-static int settle(struct story *s, struct monitor *m, unsigned rounds)
+static int settle(struct story *s, struct oomn_monitor *m, unsigned rounds)
 {
 	int r = MONITOR_E_AGAIN;
 
@@ -88,7 +88,7 @@ static int settle(struct story *s, struct monitor *m, unsigned rounds)
 	return r;
 }
 
-static void judge(struct story *s, struct monitor *m)
+static void judge(struct story *s, struct oomn_monitor *m)
 {
 	struct balance b;
 
@@ -105,7 +105,7 @@ static void judge(struct story *s, struct monitor *m)
 	s->balanced += balance_judge(&b, EVENT_MASK_ALL) == BALANCE_BALANCED;
 }
 
-static bool what_happens(struct story *s, struct monitor *m)
+static bool what_happens(struct story *s, struct oomn_monitor *m)
 {
 	char path[32];
 	bool failed;
@@ -128,7 +128,7 @@ static bool what_happens(struct story *s, struct monitor *m)
 static int tell(void *ctx)
 {
 	struct story *s = ctx;
-	struct monitor *m = NULL;
+	struct oomn_monitor *m = NULL;
 	bool failed;
 	int r;
 
@@ -191,7 +191,7 @@ static void each_descriptor(void **state)
 {
 	struct rlimit before, rl;
 	struct fake_tree ft;
-	struct monitor *m = NULL;
+	struct oomn_monitor *m = NULL;
 	int lowest, r = -EMFILE;
 
 	(void)state;
@@ -243,7 +243,7 @@ static void a_positive_answer_is_no_error(void **state)
 	struct probe_io p[2] = { { .io.ready = probe_ready, .answer = 1 },
 				 { .io.ready = probe_ready, .answer = 1 } };
 	struct fake_tree ft;
-	struct monitor *m;
+	struct oomn_monitor *m;
 	int fd[2];
 
 	(void)state;
@@ -274,7 +274,7 @@ static void one_moment_one_time(void **state)
 	uint64_t boottime = 0, realtime = 0;
 	struct cgroup_at at;
 	struct fake_tree ft;
-	struct monitor *m;
+	struct oomn_monitor *m;
 	struct oomn_event *e;
 	unsigned events = 0;
 
