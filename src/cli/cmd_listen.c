@@ -126,7 +126,7 @@ static int say_add(const struct cgroup_at *at, int r)
 	return STATUS_FAILURE;
 }
 
-static void say_unseen(const struct listen *l, const struct oomn_listener *h, const char *path)
+static void say_unseen(const struct oomn_listener *h, const char *path)
 {
 	unsigned unseen = listen_unseen(h);
 
@@ -157,7 +157,7 @@ static int listen_at(const struct listen_options *o, const struct cgroup_host *h
 		r = listen_add(l, at, o->eventfd, NULL, &inherited);
 	if (r < 0)
 		return say_add(at, r);
-	say_unseen(l, h, at->path);
+	say_unseen(h, at->path);
 
 	name = escape_name(at->path, style.ascii ? ESCAPE_ASCII : 0);
 	if (!name || asprintf(&ready, "listening on %s (cgroup %s), ready", at->path,

@@ -137,8 +137,8 @@ static unsigned monitor_flags(const struct watch_options *o)
 static int identify(const struct watch_options *o, struct oomn_monitor *m,
 		    const struct cgroup_host *host)
 {
-	char why[WITNESS_WHY] = "";
-	int r = monitor_identify(m, &o->witness, why);
+	int r = monitor_identify(m);
+	const char *why = monitor_identify_why(m);
 
 	if (r == WITNESS_E_UNUSABLE) {
 		say("watch: --source=%s cannot be used: %s", witness_kind_name(o->witness.kind),
@@ -199,7 +199,7 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	r = open_sink(o, &sink);
 	if (r != 0)
 		return r;
-	r = monitor_new(&m, host);
+	r = monitor_new(&m, host, &(struct monitor_options){ .witness = o->witness });
 	if (r < 0)
 		return host_error_say(host, NULL, r);
 	r = identify(o, m, host);

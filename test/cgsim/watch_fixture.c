@@ -18,7 +18,7 @@ int setup(void **state)
 
 	assert_non_null(f);
 	fake_open(&f->ft);
-	assert_int_equal(monitor_new(&f->m, &f->ft.host), 0);
+	assert_int_equal(monitor_new(&f->m, &f->ft.host, NULL), 0);
 	*state = f;
 	return 0;
 }

@@ -51,12 +51,14 @@ static int watch_fd(struct oomn_monitor *m, int fd)
 	return epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? errno_neg() : 0;
 }
 
-int monitor_new(struct oomn_monitor **ret, const struct cgroup_host *host)
+int monitor_new(struct oomn_monitor **ret, const struct cgroup_host *host,
+		const struct monitor_options *options)
 {
 	const struct fake_script *s = fake_script();
 	struct oomn_monitor *m;
 
 	(void)host;
+	(void)options;
 	if (s->new_error < 0)
 		return s->new_error;
 	m = calloc(1, sizeof(*m));
@@ -98,7 +100,8 @@ int monitor_get_fd(const struct oomn_monitor *m)
 	return m->epoll_fd;
 }
 
-static int add(struct oomn_monitor *m, const char *path, bool local, unsigned kinds, uint64_t cookie)
+static int add(struct oomn_monitor *m, const char *path, bool local, unsigned kinds,
+	       uint64_t cookie)
 {
 	const struct watch spec = {
 		.cookie = cookie,
@@ -320,12 +323,16 @@ int cmd_doctor(int argc, char **argv)
 	fake_die("no such command here: %s", argv[0]);
 }
 
-int monitor_identify(struct oomn_monitor *m, const struct witness_options *options, char *why)
+int monitor_identify(struct oomn_monitor *m)
 {
 	(void)m;
-	(void)options;
-	why[0] = '\0';
 	return 0;
+}
+
+const char *monitor_identify_why(const struct oomn_monitor *m)
+{
+	(void)m;
+	return "";
 }
 
 const char *monitor_identified_by(const struct oomn_monitor *m)

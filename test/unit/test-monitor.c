@@ -135,7 +135,7 @@ static int tell(void *ctx)
 	s->round++;
 	for (unsigned k = 0; k < KINDS; k++)
 		s->truth[k] = s->told_min[k] = s->told_max[k] = 0;
-	r = monitor_new(&m, &s->ft.host);
+	r = monitor_new(&m, &s->ft.host, NULL);
 	if (r < 0) {
 		assert_null(m);
 		return r;
@@ -205,7 +205,7 @@ static void each_descriptor(void **state)
 
 		rl.rlim_cur = (rlim_t)lowest + more;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &rl), 0);
-		r = monitor_new(&m, &ft.host);
+		r = monitor_new(&m, &ft.host, NULL);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 		if (r == 0) {
 			assert_int_equal(more, 2); /* an epoll instance and a timer */
@@ -248,7 +248,7 @@ static void a_positive_answer_is_no_error(void **state)
 
 	(void)state;
 	fake_open(&ft);
-	assert_int_equal(monitor_new(&m, &ft.host), 0);
+	assert_int_equal(monitor_new(&m, &ft.host, NULL), 0);
 	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
 	assert_int_equal(write(fd[1], "x", 1), 1);
 	for (int i = 0; i < 2; i++) {
@@ -284,7 +284,7 @@ static void one_moment_one_time(void **state)
 	fake_mkdir(&ft, "t/a");
 	fake_mkdir(&ft, "t/b");
 	fake_at(&ft, "t", &at);
-	assert_int_equal(monitor_new(&m, &ft.host), 0);
+	assert_int_equal(monitor_new(&m, &ft.host, NULL), 0);
 	assert_int_equal(monitor_add(m, &at, 0, EVENT_MASK_ALL, 1), 0);
 	fake_count(&ft, "t/a", "oom_kill", 1);
 	fake_count(&ft, "t/b", "oom_kill", 1);
