@@ -256,6 +256,12 @@ void incidents_set_level(struct incidents *in, enum incident_level level)
 		reconcile_missed(in->reconcile);
 }
 
+static void tell_missed(const struct incidents *in)
+{
+	if (in->calls.missed)
+		in->calls.missed(in->calls.ctx);
+}
+
 static void missed(struct incidents *in)
 {
 	in->missed = true;
@@ -268,6 +274,12 @@ void incidents_lost(struct incidents *in, uint64_t n)
 		return;
 	in->lost = add_saturated(in->lost, n);
 	missed(in);
+	tell_missed(in);
+}
+
+void incidents_lost_collaterals(struct incidents *in)
+{
+	tell_missed(in);
 }
 
 void incidents_lost_ooms(struct incidents *in)
@@ -459,6 +471,12 @@ static bool is_counted(struct incidents *in, const struct sighting *s, bool *ret
 	return grown;
 }
 
+static void tell_death(const struct incidents *in, const struct sighting *s, enum death how)
+{
+	if (in->calls.died && s->task_known)
+		in->calls.died(in->calls.ctx, s, how, in->open.number);
+}
+
 /* One that was exiting already is marked too, but not killed. */
 static void see_victim(struct incidents *in, const struct sighting *s)
 {
@@ -467,8 +485,11 @@ static void see_victim(struct incidents *in, const struct sighting *s)
 
 	in->open.victim = s->task.pid;
 	in->open.seen_ns = s->when_ns;
-	if (!s->killed || !is_counted(in, s, &sure))
+	if (!s->killed || !is_counted(in, s, &sure)) {
+		tell_death(in, s, DEATH_EXITING);
 		return;
+	}
+	tell_death(in, s, DEATH_KILLED);
 	drop_held(in, &s->task);
 	e = incident_kill_event(s, in->open.number);
 	if (!e) {
@@ -483,6 +504,7 @@ static void see_collateral(struct incidents *in, const struct sighting *s)
 {
 	_cleanup_event_ struct oomn_event *e = incident_collateral_event(s, in->open.number);
 
+	tell_death(in, s, DEATH_SHARED);
 	if (!e || !e->cgroup ||
 	    engine_covers(in->engine, e->hierarchy, e->cgroup, s->when_ns) == ENGINE_COVER_NONE)
 		return;
@@ -530,6 +552,8 @@ void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t 
 		in->kmsg_number = kill->oom_number;
 		in->open.number = ++in->number;
 	}
+	if (in->calls.printed)
+		in->calls.printed(in->calls.ctx, kill, in->open.number, now_ns);
 	e = incident_kmsg_event(kill, in->open.number, now_ns);
 	if (!e)
 		return;

@@ -36,6 +36,15 @@ struct incident_calls {
 	bool (*gone)(void *ctx, const struct spot *s);
 	/* Gets each thing seen before anything is made of it. May be NULL. */
 	void (*seen)(void *ctx, const struct sighting *s);
+	/*
+	 * What became of the task of @s, whatever is watched; of incident @number. For those who want to
+	 * know it of each process. May be NULL.
+	 */
+	void (*died)(void *ctx, const struct sighting *s, enum death how, uint64_t number);
+	/* The same of a kill in the kernel's messages that were read at about @now_ns. May be NULL. */
+	void (*printed)(void *ctx, const struct kmsg_kill *kill, uint64_t number, uint64_t now_ns);
+	/* A death may have been missed. May be NULL. */
+	void (*missed)(void *ctx);
 	void *ctx;
 };
 
@@ -52,6 +61,8 @@ void incident_kmsg(struct incidents *in, const struct kmsg_kill *kill, uint64_t 
 void incidents_lost(struct incidents *in, uint64_t n);
 /* Some record of an oom was lost. */
 void incidents_lost_ooms(struct incidents *in);
+/* Some record of who died along was lost. */
+void incidents_lost_collaterals(struct incidents *in);
 /* Tells what has waited for a name long enough. */
 void incidents_run(struct incidents *in, uint64_t now_ns);
 /* A watch was taken back from the engine: what no other covers is forgotten. */

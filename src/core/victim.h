@@ -46,6 +46,13 @@ struct cgroup_id {
 /* All names of a record, a slash and a NUL for each path, a command line and its NUL. */
 #define SIGHTING_TEXT 4640
 
+/* What became of a process that an oom has to do with, from what weighs least. */
+enum death {
+	DEATH_EXITING, /* it was marked as a victim, but was on its way out already */
+	DEATH_SHARED,  /* it died along, since it shared a victim's memory */
+	DEATH_KILLED,
+};
+
 struct sighting {
 	enum sighting_kind kind;
 	uint64_t when_ns;  /* CLOCK_BOOTTIME */

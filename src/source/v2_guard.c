@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "source/v2_source.h"
+#include "source/vmstat.h"
 
 /* inotify reports a removal a moment after the counters went: a neighbour's may be on its way. */
 #define GUARD_TRIES 100
@@ -24,7 +25,7 @@ static int read_vmstat(void *ctx, struct counts *ret)
 {
 	struct v2_source *v2 = ctx;
 	struct counts c = { 0 };
-	int r = v2_vmstat_kills(v2->s.host, &c.n[EVENT_KILL]);
+	int r = vmstat_kills(v2->s.host->proc, &c.n[EVENT_KILL]);
 
 	if (r == 0)
 		*ret = c;

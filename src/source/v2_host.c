@@ -10,53 +10,16 @@
  * later, and what they do not explain of that value is told for "/".
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/err.h"
-#include "base/fd.h"
-#include "base/flat_keyed.h"
 #include "source/v2_source.h"
+#include "source/vmstat.h"
 
-#define VMSTAT_MAX 65536
 #define HOST_LOOK_NS NSEC_PER_SEC
 /* A CPU may be held up between counting for the host and for the cgroup: a difference has to last. */
 #define HOST_LASTS_NS (100 * NSEC_PER_MSEC)
-
-int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret)
-{
-	_cleanup_close_ int proc = open(host->proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_close_ int fd = -1;
-	_cleanup_free_ char *text = NULL;
-	size_t used = 0;
-	int r;
-
-	if (proc < 0)
-		return errno_neg();
-	fd = openat(proc, "vmstat", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno_neg();
-	text = malloc(VMSTAT_MAX);
-	if (!text)
-		return -ENOMEM;
-	for (;;) {
-		ssize_t n = read(fd, text + used, VMSTAT_MAX - 1 - used);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno_neg();
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
-	text[used] = '\0';
-	r = flat_keyed_u64(text, "oom_kill", ret);
-	return r > 0 ? -ENOENT : r;
-}
 
 /* Kills told so far, by the tops and here. */
 static uint64_t told(const struct v2_source *v2)
@@ -72,7 +35,7 @@ void v2_host_open(struct v2_source *v2)
 	struct host_account *h = &v2->host;
 	uint64_t counted;
 
-	if (h->on || !v2->s.host->v2.real_root || v2_vmstat_kills(v2->s.host, &counted) < 0)
+	if (h->on || !v2->s.host->v2.real_root || vmstat_kills(v2->s.host->proc, &counted) < 0)
 		return;
 	h->on = true;
 	h->base = counted - told(v2); /* watches by name may have told some already */
@@ -101,7 +64,7 @@ void v2_host_look(struct v2_source *v2, uint64_t now_ns)
 	h->wanted = now_ns < h->next_ns && !v2->settling;
 	if (h->wanted)
 		return;
-	if (v2_vmstat_kills(v2->s.host, &h->seen) < 0)
+	if (vmstat_kills(v2->s.host->proc, &h->seen) < 0)
 		return;
 	h->judge_ns = now_ns + LEDGER_SLOT_NS;
 	h->next_ns = now_ns + HOST_LOOK_NS;
@@ -181,7 +144,7 @@ uint64_t v2_host_excess(const struct v2_source *v2)
 {
 	uint64_t counted, known;
 
-	if (!v2->host.on || v2_vmstat_kills(v2->s.host, &counted) < 0)
+	if (!v2->host.on || vmstat_kills(v2->s.host->proc, &counted) < 0)
 		return 0;
 	known = told(v2);
 	counted -= v2->host.base;

@@ -299,7 +299,6 @@ void v2_mounts_close(struct v2_source *v2);
 void v2_mounts_run(struct v2_source *v2, uint64_t now_ns);
 
 /* v2_host.c */
-int v2_vmstat_kills(const struct cgroup_host *host, uint64_t *ret);
 void v2_host_open(struct v2_source *v2);
 void v2_host_close(struct v2_source *v2);
 int v2_host_run(struct v2_source *v2, uint64_t now_ns);

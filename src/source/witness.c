@@ -24,6 +24,7 @@ struct witness {
 	struct bpf_oom *bpf;
 	enum bpf_oom_level level; /* if there is bpf */
 	uint64_t lost;            /* victims or messages, as told to the incidents */
+	uint64_t lost_along;      /* those who died along */
 	struct kmsg kmsg;
 	struct source_io io;
 	bool blind; /* the messages can be read no more */
@@ -31,7 +32,7 @@ struct witness {
 
 static const char too_few[] = "needs more open files than the limit allows (ulimit -n)";
 
-static void drain_bpf(struct witness *w)
+static bool drain_bpf(struct witness *w)
 {
 	const struct sighting *s;
 	uint64_t lost;
@@ -51,9 +52,15 @@ static void drain_bpf(struct witness *w)
 		incidents_lost(w->incidents, lost - w->lost);
 		w->lost = lost;
 	}
+	lost = bpf_oom_lost(w->bpf, SIGHTING_COLLATERAL);
+	if (lost != w->lost_along) {
+		incidents_lost_collaterals(w->incidents);
+		w->lost_along = lost;
+	}
+	return r == 0;
 }
 
-static void drain_kmsg(struct witness *w, uint64_t now_ns)
+static bool drain_kmsg(struct witness *w, uint64_t now_ns)
 {
 	struct kmsg_kill kill;
 	int r = 0;
@@ -71,14 +78,14 @@ static void drain_kmsg(struct witness *w, uint64_t now_ns)
 		w->blind = true;
 		incidents_set_level(w->incidents, INCIDENT_NOTHING);
 	}
+	return r == KMSG_E_EMPTY;
 }
 
-void witness_drain(struct witness *w, uint64_t now_ns)
+bool witness_drain(struct witness *w, uint64_t now_ns)
 {
 	if (w->bpf)
-		drain_bpf(w);
-	else if (w->kmsg.fd >= 0)
-		drain_kmsg(w, now_ns);
+		return drain_bpf(w);
+	return w->kmsg.fd < 0 || drain_kmsg(w, now_ns);
 }
 
 static int ready(struct source_io *io, uint32_t events, uint64_t now_ns)
@@ -86,7 +93,7 @@ static int ready(struct source_io *io, uint32_t events, uint64_t now_ns)
 	struct witness *w = (struct witness *)((char *)io - offsetof(struct witness, io));
 
 	(void)events;
-	witness_drain(w, now_ns);
+	(void)witness_drain(w, now_ns);
 	return 0;
 }
 

@@ -38,8 +38,8 @@ int witness_open(struct witness **ret, const struct witness_args *args,
 		 const struct witness_options *options, char *why);
 /* Takes NULL; returns NULL. */
 struct witness *witness_close(struct witness *w);
-/* Reads all that there is to be seen by now. */
-void witness_drain(struct witness *w, uint64_t now_ns);
+/* Reads what there is to be seen by now. Returns whether that was all. */
+bool witness_drain(struct witness *w, uint64_t now_ns);
 /* What is used: "fentry", "kprobe", "tracepoint", "kmsg", or "none". */
 const char *witness_level(const struct witness *w);
 /* What restricts it right now, in words; NULL: nothing. */
