@@ -144,7 +144,7 @@ ok 'an empty kind' refused 2 'a kind is missing'
 run watch --kinds=kill, /a
 ok 'an empty last kind' refused 2 'a kind is missing'
 run watch --kinds=kil /a
-ok 'unknown kind' refused 2 "unknown kind 'kil': the kinds are oom, kill, group_kill, collateral, details, paused, gone, lost"
+ok 'unknown kind' refused 2 "unknown kind 'kil': the kinds are oom, kill, group_kill, collateral, paused, gone, lost, details"
 run watch --kinds=kill,Oom /a
 ok 'unknown kind among others' refused 2 "unknown kind 'Oom'"
 run watch "--kinds=$(printf '%01000d' 0)" /a
