@@ -21,6 +21,7 @@
 #include "core/incident.h"
 #include "core/reconcile.h"
 #include "lib/listen.h"
+#include "lib/query.h"
 #include "source/source.h"
 
 #define ROUND_MAX 64
@@ -51,6 +52,7 @@ struct oomn_monitor {
 	struct incidents *incidents;
 	struct witness *witness; /* NULL: nothing is named */
 	char why[WITNESS_WHY];
+	struct query query;
 	struct listen *listen; /* NULL: nobody listens */
 	struct source_io listen_io;
 	uint64_t names_ns; /* settling: until when names are waited for; 0: not yet settling */
@@ -70,14 +72,23 @@ static struct source_ops const *ops_for(enum hierarchy h, unsigned *ret_index)
 	return kinds_of_source[*ret_index];
 }
 
-static void drain(void *ctx)
+/* Returns whether that was all. */
+static bool drain_all(void *ctx)
 {
 	struct oomn_monitor *m = ctx;
+	uint64_t now_ns = clock_boottime_ns();
+	bool all = !m->witness || witness_drain(m->witness, now_ns);
 
-	if (m->witness)
-		witness_drain(m->witness, clock_boottime_ns());
+	if (all)
+		query_drained(&m->query, now_ns);
 	if (m->listen)
 		listen_signal(m->listen);
+	return all;
+}
+
+static void drain(void *ctx)
+{
+	(void)drain_all(ctx);
 }
 
 /* Before anything is made of it. */
@@ -87,6 +98,27 @@ static void seen(void *ctx, const struct sighting *s)
 
 	if (m->listen)
 		listen_sighted(m->listen, s);
+}
+
+static void died(void *ctx, const struct sighting *s, enum death how, uint64_t number)
+{
+	struct oomn_monitor *m = ctx;
+
+	query_died(&m->query, s, how, number);
+}
+
+static void printed(void *ctx, const struct kmsg_kill *kill, uint64_t number, uint64_t now_ns)
+{
+	struct oomn_monitor *m = ctx;
+
+	query_printed(&m->query, kill, number, now_ns);
+}
+
+static void missed(void *ctx)
+{
+	struct oomn_monitor *m = ctx;
+
+	query_missed(&m->query);
 }
 
 static bool gone(void *ctx, const struct spot *s)
@@ -101,6 +133,17 @@ static bool gone(void *ctx, const struct spot *s)
 /* Opens what @m holds; what was opened before a failure goes with monitor_free(). */
 static int open_all(struct oomn_monitor *m)
 {
+	const struct incident_calls calls = { .drain = drain,
+					      .gone = gone,
+					      .seen = seen,
+					      .died = died,
+					      .printed = printed,
+					      .missed = missed,
+					      .ctx = m };
+	const struct query_args query = { .host = m->host,
+					  .history_max = (uint32_t)m->options.history_max,
+					  .drain = drain_all,
+					  .ctx = m };
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
 	int r;
 
@@ -108,11 +151,12 @@ static int open_all(struct oomn_monitor *m)
 	if (!m->engine)
 		return -ENOMEM;
 	engine_set_bytes_max(m->engine, m->options.queue_bytes);
-	m->incidents = incidents_new(
-		m->engine,
-		&(struct incident_calls){ .drain = drain, .gone = gone, .seen = seen, .ctx = m });
+	m->incidents = incidents_new(m->engine, &calls);
 	if (!m->incidents)
 		return -ENOMEM;
+	r = query_init(&m->query, &query);
+	if (r < 0)
+		return r;
 	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (m->epoll_fd < 0)
 		return errno_neg();
@@ -180,6 +224,7 @@ struct oomn_monitor *monitor_free(struct oomn_monitor *m)
 			m->sources[i]->ops->close(m->sources[i]);
 	witness_close(m->witness);
 	incidents_free(m->incidents);
+	query_deinit(&m->query);
 	engine_free(m->engine);
 	timer_close(&m->timer);
 	fd_close(m->epoll_fd);
@@ -222,13 +267,33 @@ const struct cgroup_host *monitor_host(const struct oomn_monitor *m)
 	return m->host;
 }
 
+static enum kill_seeing seeing(const struct oomn_monitor *m)
+{
+	switch (incidents_level(m->incidents)) {
+	case INCIDENT_NOTHING:
+		return KILL_SEES_NOTHING;
+	case INCIDENT_NAMES:
+		return KILL_SEES_SOME;
+	default:
+		return KILL_SEES_ALL;
+	}
+}
+
 int monitor_identify(struct oomn_monitor *m)
 {
 	const struct witness_args args = { .host = m->host,
 					   .incidents = m->incidents,
 					   .epoll_fd = m->epoll_fd };
 
-	return m->witness ? 0 : witness_open(&m->witness, &args, &m->options.witness, m->why);
+	int r;
+
+	if (m->witness)
+		return 0;
+	query_opening(&m->query);
+	r = witness_open(&m->witness, &args, &m->options.witness, m->why);
+	if (r == 0)
+		query_opened(&m->query, seeing(m));
+	return r;
 }
 
 const char *monitor_identify_why(const struct oomn_monitor *m)
@@ -272,8 +337,11 @@ static int attach(struct oomn_monitor *m, const struct source_target *target)
 		r = engine_watch_add(m->engine, &w);
 	if (r < 0)
 		return r;
-	r = s->ops->attach(s, target);
+	r = query_watch_begin(&m->query, target->at, target->local, target->cookie);
+	if (r == 0)
+		r = s->ops->attach(s, target);
 	if (r < 0) {
+		query_watch_forget(&m->query, target->cookie);
 		(void)engine_watch_remove(m->engine, target->cookie);
 		return r;
 	}
@@ -312,6 +380,8 @@ int monitor_remove(struct oomn_monitor *m, uint64_t cookie)
 {
 	int r = engine_watch_drop(m->engine, cookie);
 
+	if (r == 0)
+		query_watch_forget(&m->query, cookie);
 	for (unsigned i = 0; i < SOURCES; i++)
 		if (m->sources[i])
 			(void)m->sources[i]->ops->detach(m->sources[i], cookie);
@@ -377,6 +447,20 @@ static int take_ready(struct oomn_monitor *m, uint64_t now_ns)
 	return 0;
 }
 
+static bool has_watch(void *ctx, uint64_t cookie)
+{
+	const struct oomn_monitor *m = ctx;
+
+	return engine_has_watch(m->engine, cookie);
+}
+
+/* Sources end watches by themselves when their cgroup is gone. */
+static void sweep(struct oomn_monitor *m)
+{
+	if (engine_watches(m->engine) != m->query.live)
+		query_watches_sweep(&m->query, has_watch, m);
+}
+
 int monitor_dispatch(struct oomn_monitor *m)
 {
 	uint64_t now_ns = clock_boottime_ns();
@@ -390,6 +474,7 @@ int monitor_dispatch(struct oomn_monitor *m)
 		if (m->sources[i] && m->sources[i]->ops->deadline(m->sources[i]) <= now_ns)
 			r = m->sources[i]->ops->run(m->sources[i], now_ns);
 	incidents_run(m->incidents, clock_boottime_ns());
+	sweep(m);
 	/* Armed whatever happened: who polls first after an error is to be woken for what is left. */
 	armed = arm(m);
 	return r < 0 ? r : armed;
@@ -443,6 +528,25 @@ int monitor_settle(struct oomn_monitor *m)
 		again = settle_names(m, now_ns);
 	r = arm(m);
 	return r < 0 ? r : again ? MONITOR_E_AGAIN : 0;
+}
+
+int monitor_query_process(struct oomn_monitor *m, const struct process_id *id, int wait_status,
+			  struct query_answer *ret)
+{
+	int r = monitor_identify(m);
+
+	if (r != 0)
+		return r;
+	if (seeing(m) == KILL_SEES_NOTHING)
+		query_blind(&m->query);
+	return query_process(&m->query, id, wait_status, ret);
+}
+
+int monitor_query_kills(struct oomn_monitor *m, uint64_t cookie, uint64_t since_ns,
+			struct kill_sum *ret)
+{
+	sweep(m);
+	return query_kills(&m->query, cookie, since_ns, ret);
 }
 
 uint64_t monitor_signals_lost(const struct oomn_monitor *m)

@@ -19,8 +19,11 @@
 #include "source/host.h"
 #include "source/witness.h"
 
-struct oomn_monitor;
+struct kill_sum;
 struct listen;
+struct oomn_monitor;
+struct process_id;
+struct query_answer;
 struct oomn_listener;
 
 /* 0 stands for what is in parentheses. */
@@ -104,6 +107,11 @@ int monitor_next(struct oomn_monitor *m, struct oomn_event **ret);
  * called again when the descriptor is next readable, or a negated errno.
  */
 int monitor_settle(struct oomn_monitor *m);
+/* As query_process() and query_kills() (lib/query.h). What they can know begins with monitor_identify(). */
+int monitor_query_process(struct oomn_monitor *m, const struct process_id *id, int wait_status,
+			  struct query_answer *ret);
+int monitor_query_kills(struct oomn_monitor *m, uint64_t cookie, uint64_t since_ns,
+			struct kill_sum *ret);
 /* Signals of listeners that reached no eventfd. */
 uint64_t monitor_signals_lost(const struct oomn_monitor *m);
 /* The accounts of all sources together. */

@@ -75,6 +75,11 @@ int engine_watch_since(struct engine *en, uint64_t cookie, uint64_t since_ns)
 	return watches_since(en->watches, cookie, since_ns);
 }
 
+bool engine_has_watch(const struct engine *en, uint64_t cookie)
+{
+	return watches_has(en->watches, cookie);
+}
+
 size_t engine_watches(const struct engine *en)
 {
 	return watches_count(en->watches);

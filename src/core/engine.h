@@ -34,6 +34,8 @@ int engine_watch_drop(struct engine *en, uint64_t cookie);
 int engine_watch_rename(struct engine *en, uint64_t cookie, const char *path);
 /* How many watches there are. */
 size_t engine_watches(const struct engine *en);
+/* Whether there is one of that cookie, which has not ended. */
+bool engine_has_watch(const struct engine *en, uint64_t cookie);
 
 /* Whether any watch asked for @kind at @path; @below: not in that very cgroup, but under it. */
 bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind, const char *path,

@@ -256,6 +256,11 @@ void incidents_set_level(struct incidents *in, enum incident_level level)
 		reconcile_missed(in->reconcile);
 }
 
+enum incident_level incidents_level(const struct incidents *in)
+{
+	return in->level;
+}
+
 static void tell_missed(const struct incidents *in)
 {
 	if (in->calls.missed)

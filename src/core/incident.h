@@ -53,6 +53,7 @@ struct incidents *incidents_new(struct engine *en, const struct incident_calls *
 /* What waits is dropped. Takes NULL; returns NULL. */
 struct incidents *incidents_free(struct incidents *in);
 void incidents_set_level(struct incidents *in, enum incident_level level);
+enum incident_level incidents_level(const struct incidents *in);
 /* Takes the next thing seen, in the kernel's order. */
 void incident_sight(struct incidents *in, const struct sighting *s);
 /* The same of a kill that the kernel's messages told at about @now_ns. */

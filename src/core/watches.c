@@ -170,6 +170,11 @@ int watches_since(struct watches *ws, uint64_t cookie, uint64_t since_ns)
 	return 0;
 }
 
+bool watches_has(const struct watches *ws, uint64_t cookie)
+{
+	return entry_find(ws, cookie) != NULL;
+}
+
 size_t watches_count(const struct watches *ws)
 {
 	return HASH_COUNT(ws->entries);

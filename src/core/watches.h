@@ -49,6 +49,7 @@ int watches_rename(struct watches *ws, uint64_t cookie, const char *path);
 /* From when on @cookie's counting is sure. Returns 0 or -ENOENT. */
 int watches_since(struct watches *ws, uint64_t cookie, uint64_t since_ns);
 size_t watches_count(const struct watches *ws);
+bool watches_has(const struct watches *ws, uint64_t cookie);
 /* How many want @h; the cookies of the first @max of them, from the lowest cgroup up, to @ret. */
 size_t watches_match(const struct watches *ws, const struct happening *h, uint64_t *ret,
 		     size_t max);
