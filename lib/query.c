@@ -21,6 +21,11 @@
 #include "source/vmstat.h"
 
 #define UNDER_WAY_NS (100 * NSEC_PER_MSEC)
+/*
+ * The clock of kernel messages (local_clock()) begins a little before CLOCK_MONOTONIC, and is not slewed. It
+ * has to be off by more, and the pid to be given out again within that time, for an answer to be wrong.
+ */
+#define EARLIER_NS NSEC_PER_SEC
 #define ROUNDS_MAX 256 /* of draining; a ring of 256 MiB is read by then */
 
 struct query_watch {
@@ -323,6 +328,10 @@ int query_process(struct query *q, const struct process_id *id, int wait_status,
 	if (r < 0)
 		return r;
 	question.host_kills_now = host_kills(q);
+	if (kill_log_seeing(q->log) == KILL_SEES_SOME) {
+		question.ahead_ns = EARLIER_NS + clock_slewed_ns();
+		question.pid_again_ns = process_pid_again_ns(q->args.host->proc);
+	}
 	drain(q);
 	kill_log_judge(q->log, &question, &a);
 	if (a.verdict == KILL_YES) {

@@ -40,6 +40,13 @@ uint64_t clock_realtime_at(uint64_t boottime_ns)
 	return realtime - boottime + boottime_ns;
 }
 
+uint64_t clock_slewed_ns(void)
+{
+	uint64_t raw = read_clock(CLOCK_MONOTONIC_RAW), slewed = read_clock(CLOCK_MONOTONIC);
+
+	return raw > slewed ? raw - slewed : slewed - raw;
+}
+
 uint64_t clock_thread_ns(void)
 {
 	return read_clock(CLOCK_THREAD_CPUTIME_ID);

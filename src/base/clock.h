@@ -12,5 +12,7 @@ uint64_t clock_boottime_ns(void);
 uint64_t clock_realtime_ns(void);
 /* CLOCK_REALTIME at the moment @boottime_ns of CLOCK_BOOTTIME, as the wall clock is set now. */
 uint64_t clock_realtime_at(uint64_t boottime_ns);
+/* By how much CLOCK_MONOTONIC has been slewed since the machine began, whichever way. */
+uint64_t clock_slewed_ns(void);
 /* CPU time of the calling thread. */
 uint64_t clock_thread_ns(void);

@@ -199,18 +199,17 @@ static const struct kill_death *find_seen(const struct kill_log *log, const stru
 }
 
 /*
- * Between an earlier process of that pid and this one: was it certainly printed after this one began? The
- * kernel's time on it is of a clock that runs as CLOCK_MONOTONIC does, less what that has been slewed by: at
- * most 500 in a million (kernel/time/ntp.c, MAXFREQ), and stands still in suspend, so that it is never
- * ahead of CLOCK_BOOTTIME by more.
+ * Of an earlier process of that pid and this one: was it certainly printed after this one began? So it was if all
+ * that was there after that had been read without it; or if there was no time for the pid to come again,
+ * which is given out only when all others were (kernel/pid.c, alloc_pid(): idr_alloc_cyclic()); or by the
+ * time that the kernel put on it, which stands still in suspend as CLOCK_MONOTONIC does.
  */
 static bool printed_after(const struct kill_death *d, const struct kill_question *q)
 {
 	uint64_t began_ns = (q->start_ticks + 1) * (NSEC_PER_SEC / q->hz);
 
-	if (d->after_ns >= began_ns)
-		return true;
-	return q->offset_ns == 0 && d->printed_ns >= began_ns + NSEC_PER_SEC + d->when_ns / 1000;
+	return d->after_ns >= began_ns || d->when_ns - d->after_ns < q->pid_again_ns ||
+	       (q->offset_ns == 0 && d->printed_ns >= began_ns + q->ahead_ns);
 }
 
 static const struct kill_death *find_message(const struct kill_log *log,

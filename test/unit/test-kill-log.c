@@ -54,6 +54,7 @@ static const struct kill_question asked = {
 	.host_kills = 4,
 	.host_kills_now = 5,
 	.hz = 100,
+	.ahead_ns = 1005 * MS,
 };
 
 static void expect(const struct kill_log *log, const struct kill_question *q,
@@ -303,11 +304,18 @@ static void messages(void **state)
 		uint64_t after_ns, printed_ns;
 		int64_t offset_ns;
 		bool named;
+		uint64_t pid_again_ns;
 	} lines[] = {
-		{ 1010 * MS, 0, 0, true },         { 1010 * MS - 1, 0, 0, false },
-		{ 0, 1010 * MS, 0, false },        { 0, 2015 * MS, 0, true },
-		{ 0, 2015 * MS - 1, 0, false },    { 0, 2015 * MS, 1, false },
-		{ 1010 * MS, 2015 * MS, 1, true },
+		{ 1010 * MS, 0, 0, true, 0 },
+		{ 1010 * MS - 1, 0, 0, false, 0 },
+		{ 0, 1010 * MS, 0, false, 0 },
+		{ 0, 2015 * MS, 0, true, 0 },
+		{ 0, 2015 * MS - 1, 0, false, 0 },
+		{ 0, 2015 * MS, 1, false, 0 },
+		{ 1010 * MS, 2015 * MS, 1, true, 0 },
+		/* It was read 4,900 ms after all before it. */
+		{ 100 * MS, 0, 0, false, 4900 * MS },
+		{ 100 * MS, 0, 0, true, 4900 * MS + 1 },
 	};
 
 	(void)state;
@@ -321,6 +329,7 @@ static void messages(void **state)
 		expect(log, &q, KILL_UNKNOWN, KILL_WHY_NOT_SEEN);
 		add_message(log, PID, lines[i].after_ns, lines[i].printed_ns);
 		q.offset_ns = lines[i].offset_ns;
+		q.pid_again_ns = lines[i].pid_again_ns;
 		if (lines[i].named)
 			expect(log, &q, KILL_YES, KILL_WHY_SEEN);
 		else
