@@ -210,7 +210,9 @@ const char *usage_notice(const struct usage *u)
 		return "usage of many cgroups is near a threshold: it is read less often than it "
 		       "should be, to take no more than a tenth of a CPU";
 	if (no_resets)
-		return "memory.peak cannot be reset (before Linux 6.12, or no right to write it): "
+		return "memory.peak cannot be reset (before Linux 6.12, no right to write it, or "
+		       "too "
+		       "few descriptors): "
 		       "usage that crosses a threshold and comes back within 5 to 100 ms may not "
 		       "be seen";
 	return NULL;

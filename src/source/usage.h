@@ -16,8 +16,10 @@
  * a tenth of a CPU; beyond that usage_notice() says that it is slower.
  *
  * Up and down (or a process that came and went) between two samples gives its two signals if
- * memory.peak shows it: with Linux 6.12 and later and the right to write that file each time; from 5.19 on,
- * or without the right, only where it was the cgroup's highest usage ever. Down and up cannot be seen.
+ * memory.peak shows it: with Linux 6.12 and later and the right to write that file each time, unless
+ * another process resets it in between (a second monitor on the same cgroup does: the kernel then forgets
+ * the peak for all); from 5.19 on, or without the right, only where it was the cgroup's highest usage
+ * ever. Down and up cannot be seen.
  *
  * Memory and swap together (v1's memsw) are memory.current + memory.swap.current, read one after the
  * other. A page that is swapped out in between counts twice, one that is in the swap cache too.

@@ -10,8 +10,9 @@
  * The order is peak, current, reset. What rises after `current` was read is in the next peak, whether the
  * reset came before or after it; what falls is in the next `current`. Only an up and down that fits
  * between the two calls is lost. Reset first, an up that the reset takes along and a down before `current`
- * is read would be told twice. A reset that nothing depends on is not made: it takes a lock of the cgroup, and
- * the kernel lets it take away part of what others who reset their own descriptors wait for.
+ * is read would be told twice. A reset that nothing depends on is not made: it takes a lock of the
+ * cgroup, and the kernel (6.12 to 7.2) forgets with it the peaks that the descriptors of others still had
+ * to show, which theirs does to ours.
  *
  * Hints are edge triggered and never read: a file of kernfs stays ready until it is read, and one whose
  * cgroup is gone for ever.
