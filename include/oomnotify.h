@@ -456,8 +456,12 @@ struct oomn_process_id {
 	uint32_t pid;         /* in the caller's pid namespace */
 	uint32_t reserved;    /* 0 */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat */
-	uint64_t taken;       /* when this was got */
-	uint64_t host_kills;  /* oom_kill of /proc/vmstat then; UINT64_MAX: not to be read */
+	/*
+	 * When this was got, and oom_kill of /proc/vmstat then (UINT64_MAX: not to be read). Of a process
+	 * that was dying already: when it began, and UINT64_MAX.
+	 */
+	uint64_t taken;
+	uint64_t host_kills;
 };
 
 /* @size: sizeof(*ret). Returns 0, -ESRCH, -EINVAL, -E2BIG, -ENOENT (no /proc), -EACCES, -EMFILE, ... */

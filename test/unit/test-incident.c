@@ -10,6 +10,36 @@
 
 static bool all_gone;
 
+/* Who died, in the order in which it was told: " 9k" for process 9, killed; "p9 " for a message; "?0?" for a loss. */
+static char deaths[256];
+
+static void note(char before, uint32_t pid, char after)
+{
+	size_t n = strlen(deaths);
+
+	(void)snprintf(deaths + n, sizeof(deaths) - n, "%c%u%c", before, pid, after);
+}
+
+static void died(void *ctx, const struct sighting *s, enum death how, uint64_t number)
+{
+	(void)ctx;
+	assert_true(number > 0);
+	note(' ', s->task.pid, "esk"[how]);
+}
+
+static void printed(void *ctx, const struct kmsg_kill *kill, uint64_t number, uint64_t now_ns)
+{
+	(void)ctx;
+	assert_true(number > 0 && now_ns > 0);
+	note('p', (uint32_t)kill->pid, ' ');
+}
+
+static void missed(void *ctx)
+{
+	(void)ctx;
+	note('?', 0, '?');
+}
+
 static bool gone(void *ctx, const struct spot *s)
 {
 	(void)ctx;
@@ -573,16 +603,61 @@ static void no_memory(void **state)
 	}
 }
 
+/* Each death is told, whatever is watched, as what it is. */
+static void all_deaths(void **state)
+{
+	const struct incident_calls calls = { .died = died, .printed = printed, .missed = missed };
+	struct kmsg_kill kill = { .pid = 5, .oom_number = 1 };
+	struct sighting s;
+	struct rig r;
+
+	(void)state;
+	begin(&r, INCIDENT_OOMS, "/elsewhere");
+	r.in = incidents_free(r.in);
+	r.in = incidents_new(r.en, &calls);
+	assert_non_null(r.in);
+	deaths[0] = '\0';
+	see(&r, SIGHTING_LIMIT);
+	see(&r, SIGHTING_VICTIM);
+	see(&r, SIGHTING_COLLATERAL);
+	see(&r, SIGHTING_END);
+	s = sight(&r, SIGHTING_VICTIM);
+	s.killed = false;
+	incident_sight(r.in, &s);
+	s.task_known = false; /* nobody */
+	incident_sight(r.in, &s);
+	/* Where only victims are seen, one that its cgroup has not counted is none. */
+	s = sight(&r, SIGHTING_VICTIM);
+	s.in_oom = false;
+	s.began_ns = 0;
+	s.oom_kill = 1;
+	s.task.pid = 20;
+	incident_sight(r.in, &s);
+	s.task.pid = 21;
+	incident_sight(r.in, &s);
+	s.oom_kill = 2;
+	s.task.pid = 22;
+	incident_sight(r.in, &s);
+	incidents_lost(r.in, 0);
+	incidents_lost(r.in, 2);
+	incidents_lost_collaterals(r.in);
+	incident_kmsg(r.in, &kill, 1000);
+	kill.again = true;
+	incident_kmsg(r.in, &kill, 1001);
+	assert_string_equal(deaths, " 9k 9s 9e 20k 21e 22k?0??0?p5 ?0?");
+	end(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_oom),          cmocka_unit_test(no_kill),
-		cmocka_unit_test(along_and_victim), cmocka_unit_test(lost_limit),
-		cmocka_unit_test(global),           cmocka_unit_test(not_ours),
-		cmocka_unit_test(victims_only),     cmocka_unit_test(again_and_again),
-		cmocka_unit_test(by_message),       cmocka_unit_test(no_memory),
-		cmocka_unit_test(unknown_place),    cmocka_unit_test(settling),
-		cmocka_unit_test(unreadable),
+		cmocka_unit_test(all_deaths),      cmocka_unit_test(one_oom),
+		cmocka_unit_test(no_kill),         cmocka_unit_test(along_and_victim),
+		cmocka_unit_test(lost_limit),      cmocka_unit_test(global),
+		cmocka_unit_test(not_ours),        cmocka_unit_test(victims_only),
+		cmocka_unit_test(again_and_again), cmocka_unit_test(by_message),
+		cmocka_unit_test(no_memory),       cmocka_unit_test(unknown_place),
+		cmocka_unit_test(settling),        cmocka_unit_test(unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
