@@ -81,18 +81,11 @@ void kill_counter_begin(struct kill_counter *c, const struct cgroup_host *host,
 	c->groups = rd.groups;
 }
 
-/* The directory at @path, if it still is the one of @id; else -1. */
-static int reopen(const struct cgroup_mount *m, const char *path, uint64_t id)
+static int reopen(const struct cgroup_mount *m, const char *path)
 {
-	_cleanup_close_ int fd = -1;
-	struct stat st;
-
 	while (*path == '/')
 		path++;
-	fd = openat(m->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != id)
-		return -1;
-	return fd_steal(&fd);
+	return openat(m->root_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static uint64_t least(const struct kill_counted *d, uint64_t counted)
@@ -144,11 +137,11 @@ void kill_counter_sum(const struct kill_counter *c, const struct cgroup_host *ho
 				  .groups_none = c->hierarchy == HIERARCHY_V1,
 				  .host = UINT64_MAX };
 	const struct cgroup_mount *m = mount_of(host, c->hierarchy);
-	_cleanup_close_ int dir = path && m->root_fd >= 0 ? reopen(m, path, c->id) : -1;
+	_cleanup_close_ int dir = path && m->root_fd >= 0 ? reopen(m, path) : -1;
 	struct reading rd;
 	uint64_t now;
 
-	/* Another file: memory was switched off and on, and counts anew. */
+	/* Another file: memory was switched off and on, and counts anew; or another cgroup has that name. */
 	if (dir >= 0 && c->known && read_counter(c->file, dir, &rd) && rd.file_id == c->file_id &&
 	    rd.kills >= c->kills) {
 		d.known = true;

@@ -8,7 +8,7 @@
  *   the real root   /proc/vmstat
  *   all of them     no more than /proc/vmstat has counted
  *
- * No descriptor is held: the cgroup is found again by its path and known by its id.
+ * No descriptor is held: the file is found again by its path and known by its inode number.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -251,7 +251,7 @@ static int pid_of(const char *proc, int pidfd, pid_t *ret)
 int process_id_read_pidfd(const char *proc, int pidfd, struct process_id *ret)
 {
 	struct process_id id;
-	pid_t pid, again;
+	pid_t pid = 0, again = 0;
 	int r;
 
 	if (pidfd < 0 || fcntl(pidfd, F_GETFD) < 0)

@@ -13,93 +13,80 @@
 
 #define MANY UINT64_MAX
 
+static const struct {
+	struct kill_counted d;
+	uint64_t min, max;
+	enum kill_why why;
+} rows[] = {
+	/* v2, with and without oom_group_kill. */
+	{ { .hierarchical = true, .known = true, .kills = 4, .groups_known = true, .host = 9 },
+	  4,
+	  4,
+	  KILL_WHY_COUNTERS },
+	{ { .hierarchical = true,
+	    .known = true,
+	    .kills = 4,
+	    .groups_known = true,
+	    .groups = 1,
+	    .host = 9 },
+	  3,
+	  4,
+	  KILL_WHY_COUNTERS },
+	{ { .hierarchical = true,
+	    .known = true,
+	    .kills = 5,
+	    .groups_known = true,
+	    .groups = 4,
+	    .host = 9 },
+	  3,
+	  5,
+	  KILL_WHY_COUNTERS },
+	{ { .hierarchical = true,
+	    .known = true,
+	    .kills = 4,
+	    .groups_known = true,
+	    .groups = 9,
+	    .host = 9 },
+	  2,
+	  4,
+	  KILL_WHY_COUNTERS },
+	{ { .hierarchical = true, .known = true, .kills = 5, .host = 9 }, 3, 5, KILL_WHY_COUNTERS },
+	{ { .hierarchical = true, .known = true, .kills = 1, .host = MANY },
+	  1,
+	  1,
+	  KILL_WHY_COUNTERS },
+	{ { .hierarchical = true, .known = true, .host = 9 }, 0, 0, KILL_WHY_COUNTERS },
+	/* That cgroup alone, where the counter has more. */
+	{ { .hierarchical = true, .local = true, .known = true, .kills = 4, .host = 9 },
+	  0,
+	  4,
+	  KILL_WHY_COUNTERS },
+	{ { .hierarchical = true, .local = true, .known = true, .kills = 4, .host = 3 },
+	  0,
+	  3,
+	  KILL_WHY_COUNTERS },
+	{ { .local = true, .known = true, .groups_none = true, .kills = 4, .host = 9 },
+	  4,
+	  4,
+	  KILL_WHY_COUNTERS },
+	/* v1: what is below is not in it. */
+	{ { .known = true, .groups_none = true, .kills = 4, .host = 9 }, 4, 9, KILL_WHY_COUNTERS },
+	{ { .known = true, .groups_none = true, .kills = 4, .host = 4 }, 4, 4, KILL_WHY_COUNTERS },
+	{ { .known = true, .groups_none = true, .kills = 4, .host = MANY },
+	  4,
+	  MANY,
+	  KILL_WHY_NOT_SEEN },
+	/* Gone. */
+	{ { .hierarchical = true, .host = 9 }, 0, 9, KILL_WHY_REMOVED },
+	{ { .hierarchical = true, .host = MANY }, 0, MANY, KILL_WHY_REMOVED },
+	{ { .host = 0 }, 0, 0, KILL_WHY_NO_KILLS },
+	/* Everything. */
+	{ { .whole = true, .groups_none = true, .host = 9 }, 9, 9, KILL_WHY_COUNTERS },
+	{ { .whole = true, .host = 9 }, 5, 9, KILL_WHY_COUNTERS },
+};
+
 static void figures(void **state)
 {
-	static const struct {
-		struct kill_counted d;
-		uint64_t min, max;
-		enum kill_why why;
-	} rows[] = {
-		/* v2, with and without oom_group_kill. */
-		{ { .hierarchical = true,
-		    .known = true,
-		    .kills = 4,
-		    .groups_known = true,
-		    .host = 9 },
-		  4,
-		  4,
-		  KILL_WHY_COUNTERS },
-		{ { .hierarchical = true,
-		    .known = true,
-		    .kills = 4,
-		    .groups_known = true,
-		    .groups = 1,
-		    .host = 9 },
-		  3,
-		  4,
-		  KILL_WHY_COUNTERS },
-		{ { .hierarchical = true,
-		    .known = true,
-		    .kills = 5,
-		    .groups_known = true,
-		    .groups = 4,
-		    .host = 9 },
-		  3,
-		  5,
-		  KILL_WHY_COUNTERS },
-		{ { .hierarchical = true,
-		    .known = true,
-		    .kills = 4,
-		    .groups_known = true,
-		    .groups = 9,
-		    .host = 9 },
-		  2,
-		  4,
-		  KILL_WHY_COUNTERS },
-		{ { .hierarchical = true, .known = true, .kills = 5, .host = 9 },
-		  3,
-		  5,
-		  KILL_WHY_COUNTERS },
-		{ { .hierarchical = true, .known = true, .kills = 1, .host = MANY },
-		  1,
-		  1,
-		  KILL_WHY_COUNTERS },
-		{ { .hierarchical = true, .known = true, .host = 9 }, 0, 0, KILL_WHY_COUNTERS },
-		/* That cgroup alone, where the counter has more. */
-		{ { .hierarchical = true, .local = true, .known = true, .kills = 4, .host = 9 },
-		  0,
-		  4,
-		  KILL_WHY_COUNTERS },
-		{ { .hierarchical = true, .local = true, .known = true, .kills = 4, .host = 3 },
-		  0,
-		  3,
-		  KILL_WHY_COUNTERS },
-		{ { .local = true, .known = true, .groups_none = true, .kills = 4, .host = 9 },
-		  4,
-		  4,
-		  KILL_WHY_COUNTERS },
-		/* v1: what is below is not in it. */
-		{ { .known = true, .groups_none = true, .kills = 4, .host = 9 },
-		  4,
-		  9,
-		  KILL_WHY_COUNTERS },
-		{ { .known = true, .groups_none = true, .kills = 4, .host = 4 },
-		  4,
-		  4,
-		  KILL_WHY_COUNTERS },
-		{ { .known = true, .groups_none = true, .kills = 4, .host = MANY },
-		  4,
-		  MANY,
-		  KILL_WHY_NOT_SEEN },
-		/* Gone. */
-		{ { .hierarchical = true, .host = 9 }, 0, 9, KILL_WHY_REMOVED },
-		{ { .hierarchical = true, .host = MANY }, 0, MANY, KILL_WHY_REMOVED },
-		{ { .host = 0 }, 0, 0, KILL_WHY_NO_KILLS },
-		/* Everything. */
-		{ { .whole = true, .groups_none = true, .host = 9 }, 9, 9, KILL_WHY_COUNTERS },
-		{ { .whole = true, .host = 9 }, 5, 9, KILL_WHY_COUNTERS },
-	};
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct kill_sum s;

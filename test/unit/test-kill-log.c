@@ -463,13 +463,16 @@ static void no_memory(void **state)
 	struct kill_event *k;
 
 	(void)state;
-	fail_malloc_each(&(struct fail_malloc_case){
-		.run = make, .undo = unmake, .ctx = &log, .out = &log, .out_size = sizeof(log) });
+	fail_malloc_each(&(struct fail_malloc_case){ .run = make,
+						     .undo = unmake,
+						     .ctx = &log,
+						     .out = &log,
+						     .out_size = sizeof(void *) });
 	fail_malloc_each(&(struct fail_malloc_case){ .run = make_event,
 						     .undo = unmake_event,
 						     .ctx = &k,
 						     .out = &k,
-						     .out_size = sizeof(k) });
+						     .out_size = sizeof(void *) });
 }
 
 int main(void)
