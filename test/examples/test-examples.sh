@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The programs of examples/ on real cgroups, v1 or v2, whatever is here: below our own.
-# $EXAMPLES is their folder, $CLI the one of lib.sh, $OOMHOG oomhog.
+# $EXAMPLES is their folder, $CLI the one of lib.sh, $OOMHOG oomhog; $SOURCE, $BUILD and $CC are for the
+# programs in the documentation, where there is a compiler.
 # shellcheck source=../cli/lib.sh
 . "$CLI/lib.sh"
 # shellcheck source=../cli/scratch.sh
@@ -111,5 +112,29 @@ for name in loop loop-uv; do
 	run "$base/none"
 	ok "$name: no such cgroup" refused 1 "$name: $base/none: No such file or directory"
 done
+
+# The programs of the README and of oomnotify(3), compiled with $CC against $BUILD's library. They do not
+# say when they are ready.
+if [ -n "${SOURCE-}" ]; then
+	sed -n '/<!-- c: begin -->/,/<!-- c: end -->/s/^    //p' "$SOURCE/README.md" >readme.c
+	# shellcheck disable=SC2016 # a fence of three
+	sed -n '/^#include <inttypes.h>/,/^```/{/^```/d; s/\\\\/\\/g; p}' "$SOURCE/man/oomnotify.3.scd" >manual.c
+	for name in readme manual; do
+		# shellcheck disable=SC2086 # a compiler may be two words
+		$CC -std=c99 -pedantic -Wall -Werror -I "$SOURCE/include" $name.c -o "$work/$name" \
+			-L "$BUILD" -loomnotify >err 2>&1
+		ok "$name: compiles" [ -x "$work/$name" ]
+		EXAMPLES=$work example "$name" || continue
+		cg "$name" 16M
+		start "$base/$name"
+		until grep -q killed out; do
+			[ -d "/proc/$pid" ] || break
+			oom "$name"
+		done
+		kill -TERM "$pid"
+		finish
+		ok "$name: a kill" [ "$(head -n 1 out)" = "1 killed in $base/$name" ]
+	done
+fi
 
 done_testing
