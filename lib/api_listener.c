@@ -30,7 +30,7 @@ static int add(struct oomn_monitor *m, int cgroup_fd, int eventfd, const struct 
 	if (r == 0)
 		r = monitor_listen(m, &listen);
 	/* Thousands of listeners on one cgroup do not need its path thousands of times. */
-	if (r == 0 && !listen_knows(listen, at.id)) {
+	if (r == 0 && (what->kind == LISTEN_PRESSURE || !listen_knows(listen, at.id))) {
 		r = api_find(m, cgroup_fd, &found);
 		at = found;
 	}

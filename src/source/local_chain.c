@@ -221,16 +221,17 @@ static int explain(int r, const struct cgroup_at *at)
 int local_events_hold(struct local_events *le, const struct cgroup_at *at,
 		      struct local_cgroup **ret)
 {
-	struct path_tail tail = { .path = at->path, .len = strlen(at->path) };
 	struct local_cgroup *c = cgroup_find(le, at->id);
+	struct path_tail tail;
 	const char *name;
 	size_t len;
 	int r = 0;
 
-	(void)path_take(&tail, &name, &len);
 	if (at->id == le->root_id && le->mount->real_root)
 		return -EINVAL;
 	if (!c) {
+		tail = (struct path_tail){ .path = at->path, .len = strlen(at->path) };
+		(void)path_take(&tail, &name, &len);
 		r = cgroup_new(le, at->id, name, len, &c);
 		if (r != 0)
 			return r;
