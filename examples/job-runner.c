@@ -78,7 +78,7 @@ static int print_answer(const struct oomn_answer *a)
 static int run(struct oomn_monitor *m, int job_fd, char **command)
 {
 	struct oomn_process_id id;
-	struct oomn_answer *a;
+	struct oomn_answer *a = NULL;
 	int r, status;
 	pid_t pid;
 

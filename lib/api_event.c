@@ -21,10 +21,6 @@ static_assert(OOMN_BY_KMSG == (int)EVIDENCE_KMSG, "kmsg");
 static_assert(OOMN_BY_VMSTAT == (int)EVIDENCE_VMSTAT, "vmstat");
 static_assert(OOMN_CONSTRAINT_MEMPOLICY == (int)OOM_CONSTRAINT_MEMORY_POLICY, "mempolicy");
 static_assert(OOMN_CONSTRAINT_MEMCG == (int)OOM_CONSTRAINT_MEMCG, "memcg");
-static_assert(OOMN_BYTES_NONE == BYTES_NONE, "bytes");
-static_assert(OOMN_UID_NONE == UID_NONE, "uid");
-static_assert(OOMN_ORDER_NONE == OOM_ORDER_NONE, "order");
-static_assert(OOMN_ADJ_NONE == OOM_ADJ_NONE, "oom_score_adj");
 
 API struct oomn_event *oomn_event_free(struct oomn_event *e)
 {

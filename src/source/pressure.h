@@ -4,12 +4,12 @@
  * Source of the notifier on cgroup v2: reclaim pressure, the counterpart of v1's memory.pressure_level
  *
  * core/vmpressure.h has what is signalled to whom, and how that differs from v1. A reclaim for a limit
- * begins with a count in memory.events of its cgroup and all above, which wakes whoever polls these. Then
- * they, and pgscan and pgsteal in memory.stat, are read every 10 ms, by and by more seldom when nothing
+ * begins with a count in memory.events of its cgroup and all above, which wakes whoever polls these.
+ * Then they, and pgscan and pgsteal in memory.stat, are read every 10 ms, by and by more seldom when nothing
  * moves, until nothing did for 300 ms. Before and after nothing is read, and nothing runs.
  *
- * memory.pressure (PSI) wakes nobody here: a stall that no limit makes is reclaim for somebody else, of which
- * listeners are not told; a limit has counted by the time that somebody stalls.
+ * memory.pressure (PSI) wakes nobody here. A limit has counted by the time that somebody stalls on it,
+ * and a stall without such a count is reclaim for somebody else, of which listeners are not told.
  *
  * Each cgroup with a listener takes four descriptors.
  */
@@ -42,8 +42,8 @@ struct pressure *pressure_close(struct pressure *p);
  * Has @l signalled for pressure of @level and above in @at, from what is counted after this call on. @l
  * may be added to the registry later, and must outlive the watch. Who tells the registry of the
  * cgroup's removal is not here. Returns 0 and a watch to be released with pressure_remove(),
- * PRESSURE_E_QUOTA, -EINVAL (the root of the hierarchy; @level or @mode is none), -ENODEV (gone, or no memory
- * files there), -EOPNOTSUPP (a kernel before 5.2), -EACCES, -EMFILE, -ENOMEM, …
+ * PRESSURE_E_QUOTA, -EINVAL (the root of the hierarchy; @level or @mode is none), -ENODEV (gone, or no
+ * memory files there), -EOPNOTSUPP (a kernel before 5.2), -EACCES, -EMFILE, -ENOMEM, …
  */
 int pressure_add(struct pressure *p, const struct cgroup_at *at, enum pressure_level level,
 		 enum pressure_mode mode, struct listener *l, struct pressure_watch **ret);

@@ -42,8 +42,8 @@ static int read_events(int fd, uint64_t *ret_limits, uint64_t *ret_ooms)
 }
 
 /*
- * Linux 5.10 has only the sum of all who reclaim. Later ones tell kswapd, who does it for the whole machine,
- * and who was asked to by a write to memory.reclaim, from those whom a limit made do it.
+ * Linux 5.10 has only the sum of all who reclaim. Later ones tell kswapd, who does it for the whole
+ * machine, and who was asked to by a write to memory.reclaim, from those whom a limit made do it.
  */
 static int count_pages(const char *text, const char *sum, const char *const parts[2], uint64_t *ret)
 {

@@ -4,7 +4,8 @@
  * Inside of the source of pressure: the files of one cgroup (pressure_file.c), the cgroups as a tree
  * (pressure_tree.c), when they are read (pressure.c)
  *
- *   resting ── its memory.events wakes, or one below is read ──> active ── 300 ms without news ──> resting
+ *   resting ── its memory.events wakes, or one below is read ──> active
+ *      ^────────────────── 300 ms without news ─────────────────────┘
  *
  * Only resting ones are armed in the epoll instance of their own (EPOLLONESHOT): the active are read by
  * the clock, all in one go, each before those above it.

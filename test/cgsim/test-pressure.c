@@ -46,6 +46,7 @@ struct heard {
 
 static void put_stat(const char *path, uint64_t direct, uint64_t reclaimed, uint64_t kswapd)
 {
+	uint64_t sum = direct + kswapd + 1;
 	char text[512];
 
 	(void)snprintf(
@@ -53,9 +54,8 @@ static void put_stat(const char *path, uint64_t direct, uint64_t reclaimed, uint
 		"anon 4096\npgscan %llu\npgsteal %llu\npgscan_kswapd %llu\npgscan_direct %llu\n"
 		"pgscan_khugepaged 1\npgsteal_kswapd 0\npgsteal_direct %llu\n"
 		"pgsteal_khugepaged 0\n",
-		(unsigned long long)(direct + kswapd + 1), (unsigned long long)reclaimed,
-		(unsigned long long)kswapd, (unsigned long long)direct,
-		(unsigned long long)reclaimed);
+		(unsigned long long)sum, (unsigned long long)reclaimed, (unsigned long long)kswapd,
+		(unsigned long long)direct, (unsigned long long)reclaimed);
 	fake_write(&t.tree, path, "memory.stat", text);
 }
 
@@ -352,7 +352,7 @@ static void without_memory(void **state)
 								 .undo = close_it,
 								 .ctx = &p,
 								 .out = &p,
-								 .out_size = sizeof(p) }) > 0);
+								 .out_size = sizeof(void *) }) > 0);
 }
 
 int main(void)

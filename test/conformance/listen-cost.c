@@ -58,8 +58,8 @@ static void be_library(int ready)
 	struct pollfd p = { .events = POLLIN };
 
 	scratch_at(&s, "m", &at);
-	if (listen_open(&l, &s.host, NULL) < 0 || listen_add(l, &at, eventfd(0, EFD_CLOEXEC), NULL, &h) < 0 ||
-	    write(ready, "", 1) != 1)
+	if (listen_open(&l, &s.host, NULL) < 0 ||
+	    listen_add(l, &at, eventfd(0, EFD_CLOEXEC), NULL, &h) < 0 || write(ready, "", 1) != 1)
 		_exit(1);
 	p.fd = listen_get_fd(l);
 	while (poll(&p, 1, -1) > 0 && listen_dispatch(l) == 0)

@@ -485,7 +485,8 @@ static void errors(void)
 	check_count("no memory files, error", (uint64_t)-try_listen("m/a", efd, &h), ENODEV);
 	scratch_at(&s, "m/a", &at);
 	scratch_remove(&s, "m/a");
-	check_count("removed meanwhile, error", (uint64_t)-listen_add(l, &at, efd, NULL, &h), ENODEV);
+	check_count("removed meanwhile, error", (uint64_t)-listen_add(l, &at, efd, NULL, &h),
+		    ENODEV);
 	scratch_at_close(&at);
 	at = (struct cgroup_at){
 		.hierarchy = HIERARCHY_V2, .fd = s.host.v2.root_fd, .path = (char[]){ "/" }, .id = 1
@@ -525,7 +526,8 @@ static void in_a_namespace_child(void)
 		die("cannot begin: %s", strerror(errno));
 	at.fd = s.host.v2.root_fd;
 	at.id = st.st_ino;
-	check_count("error for the visible root", (uint64_t)-listen_add(l, &at, on_root, NULL, &root), 0);
+	check_count("error for the visible root",
+		    (uint64_t)-listen_add(l, &at, on_root, NULL, &root), 0);
 	h = listen_on("m", efd);
 	check_count("what it cannot see", listen_unseen(h), LISTEN_OUTSIDE);
 	scratch_oom(&outside, "p/m");
