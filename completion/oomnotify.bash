@@ -69,10 +69,20 @@ __oomnotify_kinds() {
 	compopt -o nospace 2>/dev/null
 }
 
+__oomnotify_pressure() {
+	local cur=$1
+	if [[ $cur == *,* ]]; then
+		mapfile -t COMPREPLY < <(compgen -P "${cur%%,*}," -W 'default hierarchy local' -- "${cur#*,}")
+		return
+	fi
+	mapfile -t COMPREPLY < <(compgen -W 'low medium critical' -- "$cur")
+	compopt -o nospace 2>/dev/null
+}
+
 __oomnotify_options() {
 	case $1 in
 	watch) echo '--json --local --kinds= --timeout= --source= --no-bpf --bpf-ring= --quiet --help -n -q -h' ;;
-	listen) echo '--timeout= --eventfd= --help -n -h' ;;
+	listen) echo '--threshold= --pressure= --timeout= --eventfd= --help -n -h' ;;
 	doctor) echo '--json --help -h' ;;
 	help | version) echo '--help -h' ;;
 	esac
@@ -105,7 +115,12 @@ _oomnotify() {
 		)
 		return
 		;;
-	watch:--bpf-ring | watch:--timeout | listen:--timeout | listen:--eventfd | watch:-n | listen:-n) return ;;
+	listen:--pressure)
+		__oomnotify_pressure "$cur"
+		return
+		;;
+	watch:--bpf-ring | watch:--timeout | watch:-n) return ;;
+	listen:--threshold | listen:--timeout | listen:--eventfd | listen:-n) return ;;
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(__oomnotify_options "$command")" -- "$cur")

@@ -25,7 +25,7 @@ struct listening {
 	sd_event_source *eventfd;
 	sd_event_source *grace; /* while stopping */
 	struct output output;
-	uint64_t heard;     /* ooms, in lines that were queued */
+	uint64_t heard;     /* signals but that of the removal, in lines that were queued */
 	uint64_t aside;     /* read when the cgroup was gone: its last signal may be among them */
 	const char *notice; /* the last that was said */
 	bool over;          /* only what is queued is still to be written */
@@ -80,7 +80,7 @@ static uint64_t read_eventfd(const struct listening *l)
 	return read(l->args->eventfd, &n, sizeof(n)) == sizeof(n) ? n : 0;
 }
 
-/* What the last signal was has been decided: @n ooms came, and then the removal. */
+/* What the last signal was has been decided: of @n signals one is for the removal. */
 static int hear_the_end(struct listening *l)
 {
 	uint64_t n = l->aside;
@@ -102,8 +102,8 @@ static int hear(struct listening *l)
 		return 0;
 	n = read_eventfd(l);
 	/* Looked at after the read: as long as it is there, its removal was not signalled. */
-	switch (listen_state(l->args->handle)) {
-	case LISTEN_ALIVE:
+	switch (oomn_listener_get_state(l->args->listener)) {
+	case OOMN_LISTENER_ALIVE:
 		if (n > 0) {
 			l->heard += n;
 			r = put_line(l, n, "");
@@ -111,10 +111,10 @@ static int hear(struct listening *l)
 		if (l->heard >= l->args->count_max)
 			end(l, STATUS_OK);
 		return r;
-	case LISTEN_ENDING:
+	case OOMN_LISTENER_ENDING:
 		l->aside += n;
 		return 0;
-	case LISTEN_ENDED:
+	case OOMN_LISTENER_ENDED:
 	default:
 		/* It may have ended between the read and the look. */
 		l->aside += n + read_eventfd(l);
@@ -124,7 +124,7 @@ static int hear(struct listening *l)
 
 static void say_notice(struct listening *l)
 {
-	const char *notice = listen_notice(l->args->listen);
+	const char *notice = oomn_monitor_get_notice(l->args->monitor);
 
 	if (notice && notice != l->notice)
 		say_note("note: %s", notice);
@@ -174,14 +174,14 @@ static int advance(struct listening *l)
 static int on_listen(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct listening *l = userdata;
-	int r = listen_dispatch(l->args->listen);
+	int r = oomn_monitor_dispatch(l->args->monitor);
 
 	(void)source;
 	(void)fd;
 	(void)events;
 	if (r < 0)
 		return fail(l, "cannot go on reading the counters", r);
-	if (listen_state(l->args->handle) == LISTEN_ENDED)
+	if (oomn_listener_get_state(l->args->listener) == OOMN_LISTENER_ENDED)
 		return advance(l);
 	say_notice(l);
 	return 0;
@@ -209,7 +209,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata);
 /* The time is over, or a signal asked for the end: what has come by now is still told. */
 static int stop(struct listening *l)
 {
-	int r = listen_flush(l->args->listen);
+	int r = oomn_monitor_settle(l->args->monitor);
 	int code;
 
 	if (r < 0)
@@ -218,7 +218,8 @@ static int stop(struct listening *l)
 	if (r < 0 || sd_event_get_exit_code(l->loop.event, &code) >= 0)
 		return r;
 	/* v1: what was put aside is decided some 20 ms from now as a rule, and since 7.3 maybe never. */
-	if (!l->over && !l->grace && listen_state(l->args->handle) == LISTEN_ENDING)
+	if (!l->over && !l->grace &&
+	    oomn_listener_get_state(l->args->listener) == OOMN_LISTENER_ENDING)
 		return loop_set_timer(&l->loop, &l->grace, LISTEN_END_NS, on_timeout, l);
 	if (l->aside > 0)
 		say("the cgroup was removed, and the signal for that did not come in time: signals "
@@ -229,8 +230,8 @@ static int stop(struct listening *l)
 		return quit(l, STATUS_FAILURE);
 	}
 	if (!l->over && l->timed_out && l->aside == 0)
-		say("the time is over: ooms that were waited for: %" PRIu64 ", that came: %" PRIu64,
-		    l->args->count_max, l->heard);
+		say("the time is over: %s that were waited for: %" PRIu64 ", that came: %" PRIu64,
+		    l->args->noun, l->args->count_max, l->heard);
 	return quit(l, l->over ? l->status : STATUS_FAILURE);
 }
 
@@ -281,7 +282,7 @@ int listen_loop_run(const struct listen_loop_args *args)
 	}
 	r = loop_run(&l.loop, &(struct loop_spec){ .calls = &calls,
 						   .userdata = &l,
-						   .input_fd = listen_get_fd(args->listen),
+						   .input_fd = oomn_monitor_get_fd(args->monitor),
 						   .output_fd = l.output.fd,
 						   .timeout_ns = args->timeout_ns });
 	l.eventfd = sd_event_source_disable_unref(l.eventfd);

@@ -7,7 +7,7 @@
  *
  * The removal of the cgroup signals too, and its signal looks like any other. A count that was read
  * while the cgroup is still there holds none for its removal. One that was read later is put aside
- * until the library says that the last signal has been given, which is then the one that is no oom.
+ * until the library says that the last signal has been given, which is then the one for the removal.
  * Once the end was asked for, that is waited for LISTEN_END_NS at most.
  *
  * While standard output takes nothing the eventfd is not read: it keeps the count.
@@ -15,17 +15,18 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "lib/listen.h"
+#include "include/oomnotify.h"
 
 #define LISTEN_END_NS NSEC_PER_SEC
 
 struct listen_loop_args {
-	struct listen *listen;
-	const struct oomn_listener *handle;
-	int eventfd;         /* what @handle signals; not blocking */
+	struct oomn_monitor *monitor;
+	const struct oomn_listener *listener;
+	int eventfd;         /* what @listener signals; not blocking */
 	const char *name;    /* of the cgroup, as it is printed */
 	const char *ready;   /* said once it listens */
-	uint64_t count_max;  /* ends after so many ooms */
+	const char *noun;    /* what is counted: "ooms" */
+	uint64_t count_max;  /* ends after so many */
 	uint64_t timeout_ns; /* UINT64_MAX: none */
 };
 

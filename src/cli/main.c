@@ -24,7 +24,12 @@ const struct command commands[] = {
 	  "  -q, --quiet     no notes, and no ledger if it is balanced\n" },
 	{ "listen", cmd_listen, "CGROUP [OPTION]...",
 	  "wait for an OOM at or above a cgroup, as an eventfd listener",
-	  "  -n N            end after N ooms, 1 unless told\n"
+	  "  --threshold=SIZE[,swap]\n"
+	  "                  instead of ooms: usage reaches SIZE, or falls below it again\n"
+	  "  --pressure=LEVEL[,MODE]\n"
+	  "                  instead of ooms: reclaim finds too little: low, medium, critical;\n"
+	  "                  from below too: default, hierarchy, local\n"
+	  "  -n N            end after N signals, 1 unless told\n"
 	  "  --timeout=TIME  give up after TIME: seconds, or 500ms, 10min, 2h\n"
 	  "  --eventfd=FD    have this eventfd signalled too, which was inherited\n" },
 	{ "doctor", cmd_doctor, "[OPTION]...",

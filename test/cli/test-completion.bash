@@ -53,6 +53,10 @@ kinds=$(sed 's/.*the kinds are //; s/,//g' err)
 ok 'all kinds' offers "$kinds" oomnotify watch --kinds =
 ok 'a kind' offers 'gone group_kill' oomnotify watch --kinds = g
 ok 'a kind after another' offers 'oom,kill' oomnotify watch --kinds = oom,ki
+ok 'all levels' offers 'low medium critical' oomnotify listen --pressure = ''
+ok 'a level' offers 'medium' oomnotify listen --pressure = m
+ok 'a mode' offers 'low,local' oomnotify listen --pressure = low,l
+ok 'no value for a threshold' offers '' oomnotify listen --threshold = ''
 ok 'no value for a time' offers '' oomnotify watch --timeout = ''
 
 mkdir -p root/system.slice/ssh.service root/user.slice

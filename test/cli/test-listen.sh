@@ -116,6 +116,94 @@ ok '--eventfd: as many signals as lines tell' has out 'eventfd: 2'
 ok '--eventfd: the lines' [ "$(grep -v eventfd out | sed 's/.*: //' | awk '{ n += $1 } END { print n }')" -eq 2 ]
 OOMNOTIFY=$real
 
+# holding NAME SIZE: a process that keeps SIZE of memory there: $holder. release ends it.
+holding() {
+	mkfifo held
+	# shellcheck disable=SC2016 # for the inner shell
+	taskset -c "$cpu" sh -c 'echo $$ >"$0/cgroup.procs"; exec "$OOMHOG" hold "$1"' "$mount$base/$1" "$2" >held &
+	holder=$!
+	read -r _ <held
+	rm held
+}
+
+release() {
+	kill "$holder"
+	wait "$holder"
+}
+
+cg t 32M
+start listen "$base/t" --threshold=12M
+await ready
+holding t 24M
+finish
+ok '--threshold, upwards: status' [ "$status" -eq 0 ]
+ok '--threshold, upwards: line' [ "$(cat out)" = "$base/t: 1" ]
+start listen "$base/t" --threshold=12M
+await ready
+release
+finish
+ok '--threshold, downwards: status' [ "$status" -eq 0 ]
+ok '--threshold, downwards: line' [ "$(cat out)" = "$base/t: 1" ]
+start listen "$base/t" --threshold=28M -n 2
+await ready
+holding t 24M
+kill -TERM "$pid"
+finish
+ok '--threshold that is not reached: status' [ "$status" -eq 1 ]
+ok '--threshold that is not reached: no line' [ ! -s out ]
+release
+run listen "$base/t" --threshold=12M --timeout=0
+ok '--threshold: what did not come' has err 'the time is over: crossings that were waited for: 1, that came: 0'
+case $version in
+v1) swap=$mount$base/t/memory.memsw.usage_in_bytes ;;
+v2) swap=$mount$base/t/memory.swap.current ;;
+esac
+if [ -e "$swap" ]; then
+	start listen "$base/t" --threshold=12M,swap
+	await ready
+	holding t 24M
+	finish
+	ok '--threshold with swap: status' [ "$status" -eq 0 ]
+	ok '--threshold with swap: line' [ "$(cat out)" = "$base/t: 1" ]
+	release
+else
+	run listen "$base/t" --threshold=12M,swap
+	ok '--threshold with swap: not accounted for' refused 1 'not accounted for here'
+fi
+start listen "$base/t" --threshold=12M
+await ready
+remove t
+finish
+ok '--threshold, removed: status' [ "$status" -eq 5 ]
+ok '--threshold, removed: line' [ "$(cat out)" = "$base/t: 1, removed" ]
+
+# Memory that is given up is reclaimed at once: low pressure, and no oom, which would not be told.
+cg r 16M
+cg r/below leaf
+for value in low low,hierarchy low,local medium,local; do
+	case $value in
+	medium,local) at=below ;; # not signalled for what happens above or beside: it ends by its removal
+	*) at= ;;
+	esac
+	start listen "$base/r${at:+/$at}" "--pressure=$value"
+	await ready
+	# shellcheck disable=SC2016 # for the inner shell
+	sh -c 'echo $$ >"$0/cgroup.procs"; exec "$OOMHOG" madvfree 64M --seconds 60' "$mount$base/r" >hog 2>&1 &
+	holder=$!
+	[ -z "$at" ] || remove "r/$at"
+	finish
+	release
+	if [ -z "$at" ]; then
+		ok "--pressure=$value: status" [ "$status" -eq 0 ]
+		ok "--pressure=$value: line" [ "$(total)" -ge 1 ]
+	else
+		ok "--pressure=$value, removed: status" [ "$status" -eq 5 ]
+		ok "--pressure=$value, removed: line" [ "$(cat out)" = "$base/r/$at: 1, removed" ]
+	fi
+done
+run listen "$base/m" --pressure=critical --timeout=0
+ok '--pressure: what did not come' has err 'the time is over: signals of pressure that were waited for: 1, that came: 0'
+
 "$NOTIFIED" "$OOMNOTIFY" listen "$base/m" --timeout=0 >out 2>err
 ok 'READY=1' has out READY=1
 timeout -k 5 "$LIMIT" "$NOTIFIED" --full "$OOMNOTIFY" listen "$base/m" --timeout=1ms >out 2>err
@@ -135,6 +223,39 @@ run listen "$base/m" -n 0
 ok '-n 0' refused 2 'not a number from 1 on'
 run listen "$base/m" --timeout=soon
 ok '--timeout of no time' refused 2 "'soon' is not a time"
+for value in '' abc 12X 1.M -5 ' 4M' ,swap; do
+	run listen "$base/m" "--threshold=$value"
+	case $value in
+	-5) ok "--threshold='$value'" refused 2 "listen: --threshold: '-5' is out of range" ;;
+	*) ok "--threshold='$value'" refused 2 "listen: --threshold: '${value%,swap}' is not a size" ;;
+	esac
+done
+for value in 0 1 4095; do
+	run listen "$base/m" "--threshold=$value"
+	ok "--threshold=$value" refused 2 "'$value' is less than a page of memory"
+done
+for value in max 99999999999G; do
+	run listen "$base/m" "--threshold=$value"
+	ok "--threshold=$value" refused 2 "'$value' is out of range: no usage ever gets there"
+done
+run listen "$base/m" "--threshold=$(printf '%0100d' 1)"
+ok '--threshold, very long' refused 2 "'00000000000000000000000000000000' is too long for a size"
+for value in swa '' swap,swap; do
+	run listen "$base/m" "--threshold=8M,$value"
+	ok "--threshold=8M,$value" refused 2 "'$value' after the size: only 'swap' may follow it"
+done
+for value in '' lo Low critical2 ,local; do
+	run listen "$base/m" "--pressure=$value"
+	ok "--pressure='$value'" refused 2 "unknown level '${value%,local}': give low, medium or critical"
+done
+for value in '' here local,local; do
+	run listen "$base/m" "--pressure=low,$value"
+	ok "--pressure=low,$value" refused 2 "unknown mode '$value': give default, hierarchy or local"
+done
+run listen "$base/m" --threshold=8M --pressure=low
+ok '--threshold and --pressure' refused 2 'listen: --threshold and --pressure exclude each other'
+run listen "$base/m" --pressure=low --threshold=8M
+ok '--pressure and --threshold' refused 2 'listen: --threshold and --pressure exclude each other'
 run listen "$base/m" --frobnicate
 ok 'an unknown option' refused 2 "unknown option '--frobnicate'"
 run listen "$base/none"
@@ -142,7 +263,9 @@ ok 'no such cgroup' refused 1 'no such cgroup'
 run listen /proc
 ok 'no cgroup' refused 1 '/proc'
 run listen /
-ok 'the root' refused 2 'root cgroup'
+ok 'the root' refused 2 'root cgroup, which has no limit and never an oom'
+run listen / --threshold=8M
+ok 'the root: --threshold' refused 2 'root cgroup, which has no account of its own'
 
 unsaid=
 for n in 6 8 11 13 14 15 16 18 20; do

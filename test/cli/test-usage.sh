@@ -86,6 +86,10 @@ ok 'watch --help' has out 'usage: oomnotify watch'
 for option in --json --local --kinds= '-n N' --timeout= --quiet; do
 	ok "watch --help names $option" has out "$option"
 done
+run help listen
+for option in --threshold= --pressure= '-n N' --timeout= --eventfd=; do
+	ok "help listen names $option" has out "$option"
+done
 run watch --nonsense /a
 ok 'unknown long option' refused 2 "watch: unknown option '--nonsense'"
 run watch --nonsense=3 /a

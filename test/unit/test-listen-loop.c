@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The event loops of the program, on a scripted lib/listen.h. Each case runs in a child, and one that
+ * The event loops of the program, on a scripted library. Each case runs in a child, and one that
  * does not come to its end there is ended by SIGALRM.
  */
 #include "cmocka_all.h"
@@ -22,41 +22,41 @@
 #define STUCK_S 60 /* ends what hangs; the longest wait here is LISTEN_END_NS */
 
 /* What the library says. */
-static enum listen_state state_now, state_after_flush;
+static int state_now, state_after_settle;
 static int library_fd;
 
-int listen_get_fd(const struct listen *l)
+int oomn_monitor_get_fd(const struct oomn_monitor *m)
 {
-	(void)l;
+	(void)m;
 	return library_fd;
 }
 
-int listen_dispatch(struct listen *l)
+int oomn_monitor_dispatch(struct oomn_monitor *m)
 {
 	uint64_t n;
 
-	(void)l;
+	(void)m;
 	assert_int_equal(read(library_fd, &n, sizeof(n)), sizeof(n));
-	state_now = LISTEN_ENDED;
+	state_now = OOMN_LISTENER_ENDED;
 	return 0;
 }
 
-int listen_flush(struct listen *l)
+int oomn_monitor_settle(struct oomn_monitor *m)
+{
+	(void)m;
+	state_now = state_after_settle;
+	return 0;
+}
+
+int oomn_listener_get_state(const struct oomn_listener *l)
 {
 	(void)l;
-	state_now = state_after_flush;
-	return 0;
-}
-
-enum listen_state listen_state(const struct oomn_listener *h)
-{
-	(void)h;
 	return state_now;
 }
 
-const char *listen_notice(const struct listen *l)
+const char *oomn_monitor_get_notice(struct oomn_monitor *m)
 {
-	(void)l;
+	(void)m;
 	return NULL;
 }
 
@@ -106,6 +106,7 @@ static int listen_for_nothing(void)
 	struct listen_loop_args args = { .eventfd = eventfd(3, EFD_CLOEXEC | EFD_NONBLOCK),
 					 .name = "/a",
 					 .ready = "ready",
+					 .noun = "ooms",
 					 .count_max = 9,
 					 .timeout_ns = 0 };
 
@@ -119,7 +120,7 @@ static void a_signal_that_never_comes_is_not_waited_for(void **state)
 	struct outcome o;
 
 	(void)state;
-	state_now = state_after_flush = LISTEN_ENDING;
+	state_now = state_after_settle = OOMN_LISTENER_ENDING;
 	o = in_child(listen_for_nothing);
 	assert_int_equal(o.status, STATUS_FAILURE);
 	assert_string_equal(o.out, "");
@@ -132,6 +133,7 @@ static int listen_and_end_in_time(void)
 	struct listen_loop_args args = { .eventfd = eventfd(3, EFD_CLOEXEC | EFD_NONBLOCK),
 					 .name = "/a",
 					 .ready = "ready",
+					 .noun = "ooms",
 					 .count_max = 9,
 					 .timeout_ns = 0 };
 
@@ -144,7 +146,7 @@ static void one_that_comes_is_told(void **state)
 	struct outcome o;
 
 	(void)state;
-	state_now = state_after_flush = LISTEN_ENDING;
+	state_now = state_after_settle = OOMN_LISTENER_ENDING;
 	o = in_child(listen_and_end_in_time);
 	assert_int_equal(o.status, STATUS_GONE);
 	assert_string_equal(o.out, "/a: 3, removed\n");
