@@ -24,8 +24,8 @@
  * Lifetime  A monitor owns its watches, listeners and events that were not taken. Whoever frees it
  *           frees these; a listener of a freed monitor must not be used. Events that were taken are
  *           yours. What a getter returns lives as long as what was asked.
- * Threads   A monitor, and all that is got from it, serves one thread at a time. Two monitors share
- *           nothing.
+ * Threads   A monitor, its listeners and its answers serve one thread at a time. Two monitors share nothing. An
+ *           event that was taken is yours alone, for any thread; one that an answer holds is not.
  * fork      A child has no part in the monitors of its parent: there each call gives -ECHILD, and
  *           oomn_monitor_free() leaves everything as it is. All descriptors close on exec.
  * Times     in nanoseconds of CLOCK_BOOTTIME, where nothing else is said.
@@ -225,7 +225,10 @@ enum {
 	OOMN_UNPROVEN = 2, /* it cannot be known here: see the reasons */
 };
 
-/* Stores the accounts of all watches. @size: sizeof(*ret). Returns 0, -EINVAL, -E2BIG. */
+/*
+ * Stores the accounts of all watches. @size: sizeof(*ret); what a newer program has more than this library knows gets
+ * 0. Returns 0, -EINVAL, or -E2BIG: @size is none.
+ */
 int oomn_monitor_get_balance(const struct oomn_monitor *m, struct oomn_balance *ret, size_t size);
 /* Judges @kinds, some of OOM, KILL and GROUP_KILL. Returns OOMN_BALANCED, _DIFFERS, _UNPROVEN, -EINVAL. */
 int oomn_balance_judge(const struct oomn_balance *b, size_t size, uint32_t kinds);
@@ -247,9 +250,12 @@ uint32_t oomn_event_get_kind(const struct oomn_event *e);
 uint64_t oomn_event_get_cookie(const struct oomn_event *e);
 /* All it was told for, from the lowest cgroup up. Returns how many; stores at most @max. */
 size_t oomn_event_get_cookies(const struct oomn_event *e, uint64_t *ret, size_t max);
-/* 1, 2, 3, ... per monitor; without a gap but for what OOMN_LOST or oomn_monitor_remove() account for. */
+/* 1, 2, 3, ... per monitor, in the order in which events were taken. */
 uint64_t oomn_event_get_seq(const struct oomn_event *e);
-/* When it was learned; and the same moment in nanoseconds of CLOCK_REALTIME. */
+/*
+ * When it happened, where the kernel told of that moment (OOMN_BY_BPF: of an oom when it began); else when it was
+ * learned. And the same moment in nanoseconds of CLOCK_REALTIME.
+ */
 uint64_t oomn_event_get_time(const struct oomn_event *e);
 uint64_t oomn_event_get_realtime(const struct oomn_event *e);
 /*
@@ -349,13 +355,13 @@ const char *oomn_process_get_own_cgroup(const struct oomn_process *p);
 uint64_t oomn_process_get_own_cgroup_id(const struct oomn_process *p);
 
 enum {
-	OOMN_BYTES_TOTAL_VM,
-	OOMN_BYTES_ANON,
-	OOMN_BYTES_FILE,
-	OOMN_BYTES_SHMEM,
-	OOMN_BYTES_PAGE_TABLES,
+	OOMN_PROCESS_BYTES_TOTAL_VM = 16, /* numbers of their own: one for the other is not known */
+	OOMN_PROCESS_BYTES_ANON,
+	OOMN_PROCESS_BYTES_FILE,
+	OOMN_PROCESS_BYTES_SHMEM,
+	OOMN_PROCESS_BYTES_PAGE_TABLES,
 };
-/* @which: OOMN_BYTES_TOTAL_VM, ... Returns OOMN_BYTES_NONE for what is not known. */
+/* @which: OOMN_PROCESS_BYTES_TOTAL_VM, ... Returns OOMN_BYTES_NONE for what is not known. */
 uint64_t oomn_process_get_bytes(const struct oomn_process *p, uint32_t which);
 /* Whether ANON, FILE and SHMEM are exact: 1; or may be off by some pages for each CPU: 0. */
 int oomn_process_has_exact_bytes(const struct oomn_process *p);
@@ -374,7 +380,8 @@ int32_t oomn_process_get_oom_score_adj(const struct oomn_process *p);
  *
  * and 1 more when the cgroup is removed; then it has ended. The same eventfd may be registered as often
  * as you like. It is never read, blocked on or changed: full, it stays at its greatest value. You may
- * close yours at any time.
+ * close yours at any time. On v2 the monitor keeps a duplicate, so that the eventfd lives, and is signalled, until
+ * the listener is removed.
  *
  * On v1 the kernel signals by itself. On v2 oomn_monitor_dispatch() does, or any other call with the
  * monitor; oomnotify-listener(3) has what v2 cannot do as v1 does.
@@ -389,12 +396,13 @@ enum {
 
 /*
  * Registers @eventfd for ooms. Registered while the cgroup or one above it is under oom, it is signalled
- * at once. @flags: 0. @ret may be NULL; what it gets belongs to @m and ends with it, or with
- * oomn_listener_remove().
+ * at once. @flags: 0. What @ret gets belongs to @m and ends with it, or with oomn_listener_remove(). @ret may be
+ * NULL: then the listener goes by itself when its cgroup is removed.
  *
  * Returns 0, or -EBADF, -EINVAL (not an eventfd; the root cgroup, which has no limit; not a cgroup's
  * directory), -EXDEV, -ENODEV (as oomn_monitor_add()), -EACCES (v1: since Linux 6.18 for root alone),
- * -EROFS (v1: mounted read-only), -EOPNOTSUPP (v1: PREEMPT_RT; v2: Linux before 5.2; or see
+ * -EROFS (v1: mounted read-only), -EAGAIN (v2:
+ * counters could not be read at this moment), -EOPNOTSUPP (v1: PREEMPT_RT; v2: Linux before 5.2; or see
  * oomn_monitor_open_names()), -EDQUOT, -ENOMEM, -EMFILE, -ENFILE.
  */
 int oomn_listener_add_oom(struct oomn_monitor *m, int cgroup_fd, int eventfd, uint32_t flags,
@@ -498,7 +506,8 @@ enum {
 /*
  * Was the process killed for want of memory? Right also straight after waitpid(), whether its cgroup
  * still exists or not: the kernel tells before it lets a victim end. @wait_status: as waitpid() gave it;
- * -1: not known. Drains what there is to be seen, never blocks. Returns 0 and an answer to be released
+ * -1: not known. Reads what there is to be seen; does not wait for anything, but for the first call, which opens what
+ * names victims. Returns 0 and an answer to be released
  * with oomn_answer_free(), or -EINVAL, -ENOMEM, -EOPNOTSUPP (see oomn_monitor_open_names()).
  *
  * What the first call can know begins with it: call oomn_monitor_open_names() before the process starts.

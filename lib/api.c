@@ -6,6 +6,9 @@
 
 #include "lib/monitor.h"
 
+/* No structure is that large: a size that is none is not to be believed. */
+#define STRUCT_MAX 4096
+
 int api_check(const struct oomn_monitor *m)
 {
 	if (!m)
@@ -47,6 +50,8 @@ int api_take_struct(void *ret, size_t known, size_t least, const void *from, siz
 
 	if (!from || size < least)
 		return -EINVAL;
+	if (size > STRUCT_MAX)
+		return -E2BIG;
 	for (size_t i = known; i < size; i++)
 		if (bytes[i] != 0)
 			return -E2BIG;
@@ -59,6 +64,8 @@ int api_give_struct(void *ret, size_t size, size_t least, const void *from, size
 {
 	if (!ret || size < least)
 		return -EINVAL;
+	if (size > STRUCT_MAX)
+		return -E2BIG;
 	memset(ret, 0, size);
 	memcpy(ret, from, size < known ? size : known);
 	return 0;

@@ -19,7 +19,6 @@ static int add(struct oomn_monitor *m, int cgroup_fd, int eventfd, const struct 
 	       struct oomn_listener **ret)
 {
 	_cleanup_at_ struct cgroup_at found = CGROUP_AT_NULL;
-	struct oomn_listener *l;
 	struct cgroup_at at;
 	struct listen *listen;
 	int r;
@@ -36,10 +35,7 @@ static int add(struct oomn_monitor *m, int cgroup_fd, int eventfd, const struct 
 	}
 	if (r < 0)
 		return r;
-	r = listen_add(listen, &at, eventfd, what, &l);
-	if (r == 0 && ret)
-		*ret = l;
-	return r;
+	return listen_add(listen, &at, eventfd, what, ret);
 }
 
 API int oomn_listener_add_oom(struct oomn_monitor *m, int cgroup_fd, int eventfd, uint32_t flags,

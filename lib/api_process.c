@@ -62,15 +62,15 @@ API uint64_t oomn_process_get_bytes(const struct oomn_process *p, uint32_t which
 	if (!p)
 		return OOMN_BYTES_NONE;
 	switch (which) {
-	case OOMN_BYTES_TOTAL_VM:
+	case OOMN_PROCESS_BYTES_TOTAL_VM:
 		return p->total_vm_bytes;
-	case OOMN_BYTES_ANON:
+	case OOMN_PROCESS_BYTES_ANON:
 		return p->anon_bytes;
-	case OOMN_BYTES_FILE:
+	case OOMN_PROCESS_BYTES_FILE:
 		return p->file_bytes;
-	case OOMN_BYTES_SHMEM:
+	case OOMN_PROCESS_BYTES_SHMEM:
 		return p->shmem_bytes;
-	case OOMN_BYTES_PAGE_TABLES:
+	case OOMN_PROCESS_BYTES_PAGE_TABLES:
 		return p->table_bytes;
 	default:
 		return OOMN_BYTES_NONE;

@@ -37,6 +37,7 @@ struct oomn_listener {
 	struct listen *listen;
 	int eventfd; /* v2: our duplicate; v1: -1, the kernel has it */
 	bool ended;
+	bool unowned; /* nobody has its handle: it goes when it has ended */
 	struct local_cgroup *v2;
 	struct usage_watch *usage;
 	struct pressure_watch *pressure;
@@ -149,18 +150,24 @@ static void stop_looking(struct oomn_listener *h)
 
 void listen_signal(struct listen *l)
 {
+	struct oomn_listener *done = NULL, *h, *tmp;
 	struct delivery d;
 
 	while (registry_next(l->registry, &d)) {
-		struct oomn_listener *h = d.token;
-
+		h = d.token;
 		if (h->eventfd >= 0)
 			sink_eventfd_signal(&l->sink, h->eventfd, d.count);
 		h->ended |= d.ended;
 		if (d.ended)
 			stop_looking(h);
+		if (d.ended && h->unowned) {
+			DL_DELETE(l->listeners, h);
+			LL_PREPEND(done, h);
+		}
 	}
 	sink_eventfd_flush(&l->sink);
+	LL_FOREACH_SAFE (done, h, tmp)
+		listener_free(h);
 }
 
 /* After each round: what is due is signalled, and the timers are set to what is due next. */
@@ -304,7 +311,9 @@ int listen_add(struct listen *l, const struct cgroup_at *at, int eventfd,
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	*h = (struct oomn_listener){ .listener.token = h, .listen = l, .eventfd = -1 };
+	*h = (struct oomn_listener){
+		.listener.token = h, .listen = l, .eventfd = -1, .unowned = !ret
+	};
 	if (at->hierarchy == HIERARCHY_V2) {
 		h->eventfd = fcntl(eventfd, F_DUPFD_CLOEXEC, 0);
 		r = h->eventfd < 0 ? errno_neg() : add_v2(l, at, what, h);
@@ -317,7 +326,7 @@ int listen_add(struct listen *l, const struct cgroup_at *at, int eventfd,
 		listener_free(h);
 	/* Also what older listeners are due since holding @at read its files, and the timers. */
 	end_round(l);
-	if (r == 0)
+	if (r == 0 && ret)
 		*ret = h;
 	return r;
 }
@@ -350,7 +359,7 @@ void listen_sighted(struct listen *l, const struct sighting *s)
 		set_under_oom(l, 0);
 	} else if (s->kind == SIGHTING_LIMIT && s->limit.known) {
 		set_under_oom(l, s->limit.id);
-		local_events_sighted(l->v2, s->limit.id, s->when_ns);
+		local_events_sighted(l->v2, s->limit.id, clock_boottime_ns());
 	}
 }
 

@@ -73,7 +73,7 @@ bool listen_knows(const struct listen *l, uint64_t id);
  * Registers @eventfd on @at. It stays the caller's and may be closed: on v2 a duplicate is kept until
  * listen_remove(), on v1 the kernel keeps its own reference, which ends with the last descriptor of
  * that eventfd anywhere. What happens after this returned is signalled, what happened before it was
- * called is not.
+ * called is not. @ret may be NULL: the listener goes when its cgroup does, or with @l.
  *
  * Returns 0, or -EBADF, -EINVAL (@eventfd is no eventfd; @at is the root, which has no limit),
  * -ENODEV (gone, or no memory files there: see cgroup_host_nearest_memory()), -EACCES (v1: only root

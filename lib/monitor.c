@@ -320,19 +320,40 @@ static int arm(struct oomn_monitor *m)
 	return timer_arm(&m->timer, due);
 }
 
+/* The same where calls other than dispatch may have queued events: their reader is to be woken for them. */
+static int nudge(struct oomn_monitor *m)
+{
+	return engine_waits(m->engine) ? timer_arm(&m->timer, clock_boottime_ns()) : arm(m);
+}
+
+/* From when on a watch that begins now is told what happens; what it will be told of is up to date. */
+static int prepare(struct oomn_monitor *m, struct source *s, const struct source_target *target,
+		   uint64_t *ret_ns)
+{
+	int r;
+
+	drain(m);
+	r = s->ops->prepare(s, target);
+	/* BPF knows nothing of time namespaces: there moments cannot be compared. */
+	*ret_ns = m->query.view.offset_ns == 0 ? clock_boottime_ns() : 0;
+	return r;
+}
+
 static int attach(struct oomn_monitor *m, const struct source_target *target)
 {
-	const struct watch w = { .cookie = target->cookie,
-				 .hierarchy = target->at->hierarchy,
-				 .path = target->at->path,
-				 .local = target->local,
-				 .kinds = target->kinds };
+	struct watch w = { .cookie = target->cookie,
+			   .hierarchy = target->at->hierarchy,
+			   .path = target->at->path,
+			   .local = target->local,
+			   .kinds = target->kinds };
 	struct source *s;
 	int r;
 
 	if (engine_watches(m->engine) >= m->options.watches_max)
 		return -EDQUOT;
 	r = source_for(m, target->at->hierarchy, &s);
+	if (r == 0)
+		r = prepare(m, s, target, &w.from_ns);
 	if (r == 0)
 		r = engine_watch_add(m->engine, &w);
 	if (r < 0)
@@ -342,11 +363,11 @@ static int attach(struct oomn_monitor *m, const struct source_target *target)
 		r = s->ops->attach(s, target);
 	if (r < 0) {
 		query_watch_forget(&m->query, target->cookie);
-		(void)engine_watch_remove(m->engine, target->cookie);
+		(void)engine_watch_drop(m->engine, target->cookie);
 		return r;
 	}
 	(void)engine_watch_since(m->engine, target->cookie, clock_boottime_ns() + START_NS);
-	return arm(m);
+	return nudge(m);
 }
 
 int monitor_add(struct oomn_monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
@@ -421,8 +442,10 @@ int monitor_listen(struct oomn_monitor *m, struct listen **ret)
 	}
 	if (r == 0) {
 		drain(m); /* what happened before is not news for who registers now */
-		*ret = m->listen;
+		r = nudge(m);
 	}
+	if (r == 0)
+		*ret = m->listen;
 	return r;
 }
 
@@ -539,14 +562,21 @@ int monitor_query_process(struct oomn_monitor *m, const struct process_id *id, i
 		return r;
 	if (seeing(m) == KILL_SEES_NOTHING)
 		query_blind(&m->query);
-	return query_process(&m->query, id, wait_status, ret);
+	r = query_process(&m->query, id, wait_status, ret);
+	(void)nudge(m);
+	return r;
 }
 
 int monitor_query_kills(struct oomn_monitor *m, uint64_t cookie, uint64_t since_ns,
 			struct kill_sum *ret)
 {
+	int r;
+
 	sweep(m);
-	return query_kills(&m->query, cookie, since_ns, ret);
+	query_watch_moved(&m->query, cookie, engine_watch_path(m->engine, cookie));
+	r = query_kills(&m->query, cookie, since_ns, ret);
+	(void)nudge(m);
+	return r;
 }
 
 uint64_t monitor_signals_lost(const struct oomn_monitor *m)

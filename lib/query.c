@@ -33,6 +33,7 @@ struct query_watch {
 	uint64_t began_ns;
 	uint64_t ended_ns; /* UINT64_MAX: it has not */
 	char *path;
+	bool moved; /* deaths were noted with its old path and with its new one */
 	struct kill_counter counter;
 	struct kill_sum last;            /* ended: what the counters told then */
 	struct query_watch *prev, *next; /* ended */
@@ -242,7 +243,7 @@ static struct kill_sum join(const struct kill_sum *seen, const struct kill_sum *
 int query_kills(struct query *q, uint64_t cookie, uint64_t since_ns, struct kill_sum *ret)
 {
 	struct query_watch *w = find(q, cookie);
-	struct kill_sum seen, counted;
+	struct kill_sum seen = { .max = UINT64_MAX, .why = KILL_WHY_NOT_SEEN }, counted;
 	uint64_t since;
 
 	if (!w)
@@ -251,18 +252,35 @@ int query_kills(struct query *q, uint64_t cookie, uint64_t since_ns, struct kill
 	if (since < w->began_ns)
 		return -EINVAL;
 	drain(q);
-	kill_log_sum(q->log,
-		     &(struct kill_place){ .path = w->path,
-					   .id = w->counter.id,
-					   .local = w->counter.local,
-					   .all = w->counter.whole },
-		     since, w->ended_ns, &seen);
+	if (!w->moved)
+		kill_log_sum(q->log,
+			     &(struct kill_place){ .path = w->path,
+						   .id = w->counter.id,
+						   .local = w->counter.local,
+						   .all = w->counter.whole },
+			     since, w->ended_ns, &seen);
 	if (w->ended_ns == UINT64_MAX)
 		kill_counter_sum(&w->counter, q->args.host, w->path, &counted);
 	else
 		counted = w->last;
 	*ret = join(&seen, &counted, since == w->began_ns);
 	return 0;
+}
+
+void query_watch_moved(struct query *q, uint64_t cookie, const char *path)
+{
+	struct query_watch *w;
+	char *copy;
+
+	HASH_FIND(hh, q->watches, &cookie, sizeof(cookie), w);
+	if (!w || !path || strcmp(path, w->path) == 0)
+		return;
+	w->moved = true;
+	copy = strdup(path);
+	if (!copy)
+		return; /* the next call tries again */
+	free(w->path);
+	w->path = copy;
 }
 
 /* ---- Processes -------------------------------------------------------------------------------- */
@@ -328,10 +346,8 @@ int query_process(struct query *q, const struct process_id *id, int wait_status,
 	if (r < 0)
 		return r;
 	question.host_kills_now = host_kills(q);
-	if (kill_log_seeing(q->log) == KILL_SEES_SOME) {
+	if (kill_log_seeing(q->log) == KILL_SEES_SOME)
 		question.ahead_ns = EARLIER_NS + clock_slewed_ns();
-		question.pid_again_ns = process_pid_again_ns(q->args.host->proc);
-	}
 	drain(q);
 	kill_log_judge(q->log, &question, &a);
 	if (a.verdict == KILL_YES) {

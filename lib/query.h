@@ -61,6 +61,8 @@ void query_drained(struct query *q, uint64_t at_ns);
 
 /* A watch begins to count: before its source is told. Returns 0 or -ENOMEM. */
 int query_watch_begin(struct query *q, const struct cgroup_at *at, bool local, uint64_t cookie);
+/* Its cgroup was renamed (v1), if @path is another one; NULL: not known. */
+void query_watch_moved(struct query *q, uint64_t cookie, const char *path);
 /* It was taken back, or could not begin: it cannot be asked about. */
 void query_watch_forget(struct query *q, uint64_t cookie);
 /* Ends those that @is_alive does not know any more: their cgroup is gone. */

@@ -12,11 +12,14 @@
 
 /* A count that came first waits so long for what is seen of it. */
 #define EARLY_WAIT_NS UINT64_C(100000000)
+/* What was told ahead and is not counted by then was counted before anybody looked. */
+#define EARLY_KEEP_NS UINT64_C(1000000000)
 /* Of one cgroup, told ahead of their count; memory.max set below the usage makes tens of thousands. */
 #define EARLY_MAX 128
 
 struct early {
 	uint64_t ahead;     /* seen and told, not counted yet */
+	uint64_t ahead_ns;  /* when the last of these was told */
 	uint64_t behind;    /* counted and told, not seen yet */
 	uint64_t behind_ns; /* when the last of these was counted */
 };

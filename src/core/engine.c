@@ -80,6 +80,11 @@ bool engine_has_watch(const struct engine *en, uint64_t cookie)
 	return watches_has(en->watches, cookie);
 }
 
+const char *engine_watch_path(const struct engine *en, uint64_t cookie)
+{
+	return watches_path(en->watches, cookie);
+}
+
 size_t engine_watches(const struct engine *en)
 {
 	return watches_count(en->watches);
@@ -88,7 +93,8 @@ size_t engine_watches(const struct engine *en)
 bool engine_wants(const struct engine *en, enum hierarchy h, enum event_kind kind, const char *path,
 		  bool below)
 {
-	return watches_match(en->watches, &(struct happening){ h, kind, path, below }, NULL, 0) > 0;
+	return watches_match(en->watches, &(struct happening){ h, kind, path, below, UINT64_MAX },
+			     NULL, 0) > 0;
 }
 
 enum engine_cover engine_covers(const struct engine *en, enum hierarchy h, const char *path,
@@ -135,7 +141,7 @@ static void lose(struct engine *en, struct oomn_event *e, const struct oomn_even
 /* Notes in @e who is told of it. Returns 1; 0: nobody is; or -ENOMEM. */
 static int address(const struct engine *en, struct oomn_event *e)
 {
-	const struct happening h = { e->hierarchy, e->kind, e->cgroup, e->below };
+	const struct happening h = { e->hierarchy, e->kind, e->cgroup, e->below, e->boottime_ns };
 	size_t n = watches_match(en->watches, &h, &e->cookie, 1);
 
 	e->cookies_n = n;
@@ -214,10 +220,15 @@ int engine_next(struct engine *en, struct oomn_event **ret)
 	if (!e && en->used > 0)
 		e = ring_take(en);
 	if (!e)
-		return 0;
+		return en->lost_untold > 0 ? -ENOMEM : 0;
 	e->seq = ++en->seq;
 	*ret = e;
 	return 1;
+}
+
+bool engine_waits(const struct engine *en)
+{
+	return en->used > 0 || en->lost_untold > 0;
 }
 
 uint64_t engine_lost(const struct engine *en)

@@ -32,6 +32,8 @@ int engine_watch_remove(struct engine *en, uint64_t cookie);
 int engine_watch_drop(struct engine *en, uint64_t cookie);
 /* A v1 cgroup was renamed: @cookie now watches @path. Returns 0, -ENOENT or -ENOMEM. */
 int engine_watch_rename(struct engine *en, uint64_t cookie, const char *path);
+/* Where @cookie is now; NULL: there is no such watch. It is the engine's, until the next call. */
+const char *engine_watch_path(const struct engine *en, uint64_t cookie);
 /* How many watches there are. */
 size_t engine_watches(const struct engine *en);
 /* Whether there is one of that cookie, which has not ended. */
@@ -54,7 +56,12 @@ void engine_set_intake(struct engine *en, engine_intake intake, void *ctx);
 void engine_submit(struct engine *en, struct oomn_event *e);
 /* Queues @e, which the engine owns from here on, if a watch wants it; else frees it. */
 void engine_tell(struct engine *en, struct oomn_event *e);
-/* Takes the oldest event. Returns 1 and the event, which is the caller's, or 0 if there is none. */
+/*
+ * Takes the oldest event. Returns 1 and the event, which is the caller's, 0 if there is none, or -ENOMEM: that
+ * something was lost is still to be told.
+ */
 int engine_next(struct engine *en, struct oomn_event **ret);
+/* Whether there is an event to be taken. */
+bool engine_waits(const struct engine *en);
 /* Events dropped so far because the queue was full. */
 uint64_t engine_lost(const struct engine *en);

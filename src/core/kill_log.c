@@ -200,15 +200,15 @@ static const struct kill_death *find_seen(const struct kill_log *log, const stru
 
 /*
  * Of an earlier process of that pid and this one: was it certainly printed after this one began? So it was if all
- * that was there after that had been read without it; or if there was no time for the pid to come again,
- * which is given out only when all others were (kernel/pid.c, alloc_pid(): idr_alloc_cyclic()); or by the
- * time that the kernel put on it, which stands still in suspend as CLOCK_MONOTONIC does.
+ * that was there after that had been read without it; or by the time that the kernel put on it, which stands still
+ * in suspend as CLOCK_MONOTONIC does. That pids are given out in a circle (kernel/pid.c, alloc_pid()) proves
+ * nothing: a number whose process lived long can be the next one again.
  */
 static bool printed_after(const struct kill_death *d, const struct kill_question *q)
 {
 	uint64_t began_ns = (q->start_ticks + 1) * (NSEC_PER_SEC / q->hz);
 
-	return d->after_ns >= began_ns || d->when_ns - d->after_ns < q->pid_again_ns ||
+	return d->after_ns >= began_ns ||
 	       (q->offset_ns == 0 && d->printed_ns >= began_ns + q->ahead_ns);
 }
 

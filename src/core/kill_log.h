@@ -106,9 +106,8 @@ struct kill_question {
 	bool foreign; /* its pid is of another namespace than those of what is seen */
 	/* What the caller's time namespace adds to CLOCK_BOOTTIME; 0 outside of one. */
 	int64_t offset_ns;
-	uint64_t hz; /* ticks in a second */
-	/* Messages: how far the kernel's time on them may be ahead; how soon a pid can come again at best. */
-	uint64_t ahead_ns, pid_again_ns;
+	uint64_t hz;       /* ticks in a second */
+	uint64_t ahead_ns; /* messages: how far the kernel's time on them may be ahead */
 };
 
 struct kill_answer {

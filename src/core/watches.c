@@ -175,6 +175,13 @@ bool watches_has(const struct watches *ws, uint64_t cookie)
 	return entry_find(ws, cookie) != NULL;
 }
 
+const char *watches_path(const struct watches *ws, uint64_t cookie)
+{
+	const struct entry *e = entry_find(ws, cookie);
+
+	return e ? e->spec.path : NULL;
+}
+
 size_t watches_count(const struct watches *ws)
 {
 	return HASH_COUNT(ws->entries);
@@ -209,7 +216,7 @@ size_t watches_match(const struct watches *ws, const struct happening *h, uint64
 
 		DL_FOREACH (p ? p->entries : NULL, e) {
 			if (!(e->spec.kinds & EVENT_MASK(h->kind)) ||
-			    !entry_looks(e, h->hierarchy, below))
+			    h->when_ns < e->spec.from_ns || !entry_looks(e, h->hierarchy, below))
 				continue;
 			if (found < max)
 				ret[found] = e->spec.cookie;

@@ -20,6 +20,7 @@ struct watch {
 	const char *path;         /* from the visible root; "/" for all. Copied. */
 	bool local;               /* that cgroup alone, not the ones below it */
 	unsigned kinds;           /* EVENT_MASK bits */
+	uint64_t from_ns;         /* what happened before that is not its business */
 };
 
 /* Where something happened. */
@@ -28,6 +29,7 @@ struct happening {
 	enum event_kind kind;
 	const char *path;
 	bool below; /* not in that very cgroup, but under it */
+	uint64_t when_ns;
 };
 
 enum engine_cover {
@@ -48,6 +50,8 @@ int watches_remove(struct watches *ws, uint64_t cookie);
 int watches_rename(struct watches *ws, uint64_t cookie, const char *path);
 /* From when on @cookie's counting is sure. Returns 0 or -ENOENT. */
 int watches_since(struct watches *ws, uint64_t cookie, uint64_t since_ns);
+/* NULL if there is none. */
+const char *watches_path(const struct watches *ws, uint64_t cookie);
 size_t watches_count(const struct watches *ws);
 bool watches_has(const struct watches *ws, uint64_t cookie);
 /* How many want @h; the cookies of the first @max of them, from the lowest cgroup up, to @ret. */

@@ -121,7 +121,8 @@ void local_events_sighted(struct local_events *le, uint64_t id, uint64_t now_ns)
 {
 	struct local_cgroup *c = cgroup_find(le, id);
 
-	if (c && early_seen(&c->early, now_ns))
+	/* Where nothing can be counted nothing is told twice. */
+	if (c && (c->state != STATE_OPEN || early_seen(&c->early, now_ns)))
 		registry_oom(le->args.registry, id, 1);
 }
 

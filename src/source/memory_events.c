@@ -234,6 +234,7 @@ const struct source_ops source_memory_events = {
 	.probe = probe,
 	.open = v2_open,
 	.attach = v2_attach,
+	.prepare = v2_prepare,
 	.detach = v2_detach,
 	.run = v2_run,
 	.deadline = v2_deadline,

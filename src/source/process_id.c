@@ -30,7 +30,6 @@
 
 #define TEXT_MAX 65536    /* status lists all supplementary groups */
 #define PF_EXITING 0x4    /* include/linux/sched.h */
-#define PIDS_RESERVED 300 /* kernel/pid.c: they are not given out a second time */
 #define FIELD_FLAGS 9     /* proc(5), stat; comm is 2, state 3 */
 #define FIELD_START 22
 
@@ -236,7 +235,7 @@ static int pid_of(const char *proc, int pidfd, pid_t *ret)
 
 	if (dir < 0)
 		return errno_neg();
-	(void)snprintf(path, sizeof(path), "self/fdinfo/%d", pidfd);
+	(void)snprintf(path, sizeof(path), "thread-self/fdinfo/%d", pidfd);
 	r = text_file_read(dir, path, TEXT_MAX, &text, NULL);
 	if (r == 0)
 		r = process_pidfd_parse(text, &pid);
@@ -265,19 +264,6 @@ int process_id_read_pidfd(const char *proc, int pidfd, struct process_id *ret)
 	if (r == 0)
 		*ret = id;
 	return r;
-}
-
-uint64_t process_pid_again_ns(const char *proc)
-{
-	_cleanup_close_ int dir = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_free_ char *text = NULL;
-	const char *end;
-	uint64_t n;
-
-	if (dir < 0 || text_file_read(dir, "sys/kernel/pid_max", TEXT_MAX, &text, NULL) < 0 ||
-	    digits_parse(text, INT32_MAX, &n, &end) != 0 || n < PIDS_RESERVED)
-		return 0;
-	return (n - PIDS_RESERVED) * NSEC_PER_USEC;
 }
 
 void process_view_read(const char *proc, struct process_view *ret)

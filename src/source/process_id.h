@@ -36,12 +36,6 @@ struct process_view {
 /* What cannot be read is as if in a namespace of its own, or without an offset where there are none. */
 void process_view_read(const char *proc, struct process_view *ret);
 
-/*
- * How soon a pid can be another process's at best: all others are given out before. 0 if it cannot be told.
- * A fork takes more than a microsecond, and pids are given out under one lock.
- */
-uint64_t process_pid_again_ns(const char *proc);
-
 /* ---- Parsers ---- */
 
 /* What is read of /proc/PID/stat and /proc/PID/status. */

@@ -288,6 +288,17 @@ static int begin(struct v1_source *v1, const struct source_target *target)
 
 static void look_everywhere(struct v1_source *v1);
 
+static int v1_prepare(struct source *s, const struct source_target *target)
+{
+	struct v1_source *v1 = v1_from(s);
+
+	(void)target;
+	v1->now_ns = clock_boottime_ns();
+	if (v1->targets)
+		look_everywhere(v1);
+	return 0;
+}
+
 static int v1_attach(struct source *s, const struct source_target *target)
 {
 	struct v1_source *v1 = v1_from(s);
@@ -299,8 +310,6 @@ static int v1_attach(struct source *s, const struct source_target *target)
 		return -EINVAL;
 	if (find_target(v1, target->cookie))
 		return -EEXIST;
-	if (v1->targets)
-		look_everywhere(v1); /* what came before is for those who watched before */
 	v1->attached++;
 	v1->attaching = true;
 	r = begin(v1, target);
@@ -497,6 +506,7 @@ const struct source_ops source_v1_eventfd = {
 	.probe = probe,
 	.open = v1_open,
 	.attach = v1_attach,
+	.prepare = v1_prepare,
 	.detach = v1_detach,
 	.run = v1_run,
 	.deadline = v1_deadline,

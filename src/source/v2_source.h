@@ -177,6 +177,7 @@ static inline struct v2_source *v2_of_top(const struct top *t)
 
 /* v2_watch.c */
 int v2_attach(struct source *s, const struct source_target *target);
+int v2_prepare(struct source *s, const struct source_target *target);
 int v2_detach(struct source *s, uint64_t cookie);
 /* Ends the watches on this very cgroup. */
 void v2_watch_end(struct v2_source *v2, const char *path, uint64_t id);

@@ -13,6 +13,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/path.h"
 #include "source/v2_source.h"
 
 bool v2_path_within(const char *path, const char *top)
@@ -253,6 +254,26 @@ int v2_attach(struct source *s, const struct source_target *target)
 		prune(v2);
 	}
 	return r;
+}
+
+/* The top above it, and those below, which will be read with it. */
+int v2_prepare(struct source *s, const struct source_target *target)
+{
+	struct v2_source *v2 = v2_from(s);
+	const char *path = target->at->path;
+	struct top *t, *tmp;
+
+	v2->now_ns = clock_boottime_ns();
+	DL_FOREACH_SAFE (v2->tops, t, tmp) {
+		int r = 0;
+
+		if (t->state == TOP_LIVE &&
+		    (v2_top_covers(t, path) || path_is_below(t->path, path)))
+			r = ledger_pass(v2->ledger, t->account, v2->now_ns);
+		if (r == -ENOMEM)
+			return r;
+	}
+	return 0;
 }
 
 int v2_detach(struct source *s, uint64_t cookie)

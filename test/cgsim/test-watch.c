@@ -8,6 +8,8 @@
 #include "cmocka_all.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "watch_fixture.h"
@@ -36,6 +38,60 @@ static void a_kill_is_placed_with_its_limit(void **state)
 	assert_int_equal(balance_judge(&b, EVENT_MASK_ALL), BALANCE_BALANCED);
 	assert_int_equal(b.kind[EVENT_KILL].counted, 1);
 	assert_int_equal(b.kind[EVENT_OOM].counted, 1);
+}
+
+static void expect_cookies(struct fixture *f, uint64_t first, size_t n)
+{
+	_cleanup_event_ struct oomn_event *e = NULL;
+
+	assert_int_equal(monitor_next(f->m, &e), 1);
+	assert_int_equal(e->kind, EVENT_KILL);
+	assert_int_equal(e->cookie, first);
+	assert_int_equal(e->cookies_n, n);
+}
+
+static bool is_readable(const struct oomn_monitor *m)
+{
+	struct pollfd p = { .fd = monitor_get_fd(m), .events = POLLIN };
+
+	return poll(&p, 1, 1000) == 1;
+}
+
+/* What it counted before is the older watch's alone, and its reader is woken for it. */
+static void a_new_watch_is_not_told_what_was_before(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t older;
+
+	fake_mkdir(&f->ft, "a");
+	fake_mkdir(&f->ft, "a/b");
+	watch(f, "a");
+	older = f->cookie;
+	told(f, "");
+	fake_count(&f->ft, "a/b", "oom_kill", 1);
+	watch(f, "a/b");
+	assert_true(is_readable(f->m));
+	expect_cookies(f, older, 1);
+	fake_count(&f->ft, "a/b", "oom_kill", 1);
+	while (monitor_settle(f->m) == MONITOR_E_AGAIN)
+		assert_true(is_readable(f->m));
+	expect_cookies(f, f->cookie, 2);
+}
+
+/* The same with the older one below: it joins the new one's tree with what it had not told. */
+static void a_new_watch_above_is_not_told_what_was_before(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t older;
+
+	fake_mkdir(&f->ft, "a");
+	fake_mkdir(&f->ft, "a/b");
+	watch(f, "a/b");
+	older = f->cookie;
+	told(f, "");
+	fake_count(&f->ft, "a/b", "oom_kill", 1);
+	watch(f, "a");
+	expect_cookies(f, older, 1);
 }
 
 /* memory.max lowered below usage: tens of thousands of ooms for one kill are one event. */
@@ -351,6 +407,8 @@ int main(void)
 		CASE(a_controller_switched_off_and_on_is_a_new_account),
 		CASE(a_child_switched_off_and_on_starts_anew),
 		CASE(the_whole_host_follows_tops_that_come_and_go),
+		CASE(a_new_watch_is_not_told_what_was_before),
+		CASE(a_new_watch_above_is_not_told_what_was_before),
 		CASE(overlapping_watches_tell_each_event_once),
 		cmocka_unit_test(a_watch_above_takes_over_those_below),
 		CASE(local_is_that_cgroup_alone),

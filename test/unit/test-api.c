@@ -192,7 +192,7 @@ static void null_events(void **state)
 	assert_int_equal(oomn_process_get_cgroup_id(p), 0);
 	assert_null(oomn_process_get_own_cgroup(p));
 	assert_int_equal(oomn_process_get_own_cgroup_id(p), 0);
-	assert_true(oomn_process_get_bytes(p, OOMN_BYTES_ANON) == OOMN_BYTES_NONE);
+	assert_true(oomn_process_get_bytes(p, OOMN_PROCESS_BYTES_ANON) == OOMN_BYTES_NONE);
 	assert_int_equal(oomn_process_has_exact_bytes(p), 0);
 	assert_int_equal(oomn_process_get_oom_score_adj(p), OOMN_ADJ_NONE);
 }

@@ -40,6 +40,19 @@ static void counted_and_never_seen(void **state)
 	assert_int_equal(early_counted(&e, 1, 20 + EARLY_WAIT_NS), 0);
 }
 
+/* It was in the first reading already: what only the counter tells later is told. */
+static void seen_and_never_counted(void **state)
+{
+	struct early e = { 0 };
+
+	(void)state;
+	assert_true(early_seen(&e, 10));
+	assert_int_equal(early_counted(&e, 1, 10 + EARLY_KEEP_NS), 1);
+	for (uint64_t i = 0; i < 2 * EARLY_MAX; i++)
+		(void)early_seen(&e, 20 + EARLY_KEEP_NS);
+	assert_true(early_seen(&e, 20 + 2 * EARLY_KEEP_NS));
+}
+
 static void no_more_than_so_many_ahead(void **state)
 {
 	struct early e = { 0 };
@@ -88,6 +101,7 @@ int main(void)
 		cmocka_unit_test(seen_first),
 		cmocka_unit_test(counted_first),
 		cmocka_unit_test(counted_and_never_seen),
+		cmocka_unit_test(seen_and_never_counted),
 		cmocka_unit_test(no_more_than_so_many_ahead),
 		cmocka_unit_test(random_order),
 	};

@@ -320,7 +320,7 @@ static void a_loss_is_told_whatever_fails(void **state)
 	fail_malloc_arm(1, true);
 	take(en, EVENT_KILL, 1, 4);
 	take(en, EVENT_KILL, 2, 5);
-	assert_int_equal(engine_next(en, &e), 0);
+	assert_int_equal(engine_next(en, &e), -ENOMEM);
 	assert_true(fail_malloc_disarm());
 	assert_int_equal(engine_lost(en), 3);
 	take(en, EVENT_LOST, 3, 3);

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -105,6 +106,45 @@ static void misuse(void **state)
 	(void)close(efd);
 	(void)close(pipe_fd[0]);
 	(void)close(pipe_fd[1]);
+}
+
+/* Nobody can remove one without a handle: it goes with its cgroup. */
+static void one_that_nobody_owns_goes_with_its_cgroup(void **state)
+{
+	const struct registry_quota two = { .listeners = 2, .cgroups = 64 };
+	struct oomn_listener *h;
+	int efd = efd_new();
+	struct listen *l;
+	size_t before;
+
+	(void)state;
+	assert_int_equal(listen_open(&l, &s.host, &two), 0);
+	assert_int_equal(add(l, "m", efd, &h), 0);
+	before = open_fds();
+	for (int i = 0; i < 3; i++) {
+		uint64_t signals = 0;
+
+		scratch_make(&s, "m/x", false);
+		assert_int_equal(add(l, "m/x", efd, NULL), 0);
+		assert_int_equal(add(l, "m/x", efd, NULL), -EDQUOT);
+		scratch_remove(&s, "m/x");
+		while (signals == 0) {
+			struct pollfd p = { .fd = listen_get_fd(l), .events = POLLIN };
+
+			assert_true(poll(&p, 1, 5000) >= 0);
+			assert_int_equal(listen_dispatch(l), 0);
+			signals = efd_take(efd);
+		}
+		assert_int_equal(signals, 1);
+		/* v1: the kernel's signal may be read before the library has heard of the end. */
+		for (int t = 0; t < 1000 && open_fds() > before; t++) {
+			(void)usleep(1000);
+			assert_int_equal(listen_dispatch(l), 0);
+		}
+		assert_int_equal(open_fds(), before);
+	}
+	listen_close(l);
+	(void)close(efd);
 }
 
 static void removing_gives_everything_back(void **state)
@@ -216,6 +256,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(misuse, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_nobody_owns_goes_with_its_cgroup, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(removing_gives_everything_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_ended_listener_can_be_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_memory, setup, teardown),
