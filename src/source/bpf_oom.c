@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <oom.skel.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,17 +224,41 @@ static int open_best(struct bpf_oom **ret, struct attempt *a)
 	return BPF_OOM_E_NONE;
 }
 
+/* libbpf has one for the whole process, in which other monitors may be opened at the same time. */
+static struct {
+	pthread_mutex_t lock;
+	unsigned users;
+	libbpf_print_fn_t before;
+} quiet = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void quiet_begin(void)
+{
+	(void)pthread_mutex_lock(&quiet.lock);
+	if (quiet.users++ == 0)
+		quiet.before = libbpf_set_print(print_nothing);
+	(void)pthread_mutex_unlock(&quiet.lock);
+}
+
+static void quiet_end(void)
+{
+	(void)pthread_mutex_lock(&quiet.lock);
+	if (--quiet.users == 0)
+		(void)libbpf_set_print(quiet.before);
+	(void)pthread_mutex_unlock(&quiet.lock);
+}
+
 int bpf_oom_open(struct bpf_oom **ret, const struct bpf_oom_options *options,
 		 struct bpf_oom_report *report)
 {
-	libbpf_print_fn_t print = options->loud ? NULL : libbpf_set_print(print_nothing);
 	struct attempt a;
 	int r;
 
 	attempt_init(&a, options, report);
+	if (!options->loud)
+		quiet_begin();
 	r = open_best(ret, &a);
 	if (!options->loud)
-		libbpf_set_print(print);
+		quiet_end();
 	/* The kernel's types were some 10 MiB, needed once; the allocator would keep them for later. */
 	(void)malloc_trim(0);
 	return r;
