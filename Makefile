@@ -15,7 +15,7 @@ SETUP = -Dprefix=$(PREFIX) $(if $(BPF),-Dbpf=$(BPF))
 
 # Targets share build directories, and ninja uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all help deps demo test test-all test-slow test-matrix install uninstall check format asan werror clang \
+.PHONY: all help deps demo test test-all test-slow test-matrix install uninstall check format asan tsan stress werror clang \
 	cross-arm64 fuzz clean
 
 all: ## build build/oomnotify, build/liboomnotify.so and build/liboomnotify.a
@@ -74,6 +74,18 @@ asan: ## unit, fuzz, cgsim and cli suites under ASan and UBSan
 	scripts/build build-asan --native-file build-dev.ini
 	scripts/run-tests build-asan --suite unit --suite fuzz --suite cgsim --suite cli
 
+tsan: ## churn in threads under TSan
+	scripts/install-packages build test
+	scripts/build build-tsan -Db_sanitize=thread -Db_lundef=false
+	scripts/run-tests build-tsan --suite stress
+
+stress: ## five minutes of churn, and the same under ASan and UBSan
+	scripts/install-packages build test
+	scripts/build $(BUILD) $(SETUP)
+	scripts/run-tests $(BUILD) --suite stress-slow
+	scripts/build build-asan --native-file build-dev.ini
+	scripts/run-tests build-asan --suite stress-slow
+
 werror: ## build with gcc, warnings being errors
 	scripts/install-packages build
 	CC=gcc scripts/build build-werror --werror
@@ -93,4 +105,4 @@ fuzz: ## search with libFuzzer for inputs that break a parser, 20,000 runs each
 	scripts/run-tests build-fuzz --suite fuzz
 
 clean: ## remove all build directories
-	rm -rf $(BUILD) build-asan build-werror build-clang build-arm64 build-fuzz build-install
+	rm -rf $(BUILD) build-asan build-tsan build-werror build-clang build-arm64 build-fuzz build-install
