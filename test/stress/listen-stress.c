@@ -203,6 +203,13 @@ static void dispatch(struct worker *w)
 		take(w);
 }
 
+static void print_line(const char *what, const struct oomn_balance_line *l)
+{
+	printf("\t%s: counted %" PRIu64 ", reported %" PRIu64 ", recounts %" PRIu64
+	       ", unproven %" PRIu64 ", reasons %#" PRIx64 "\n",
+	       what, l->counted, l->reported, l->recounts, l->unproven, l->reasons);
+}
+
 static void judge(struct worker *w)
 {
 	struct pollfd p = { .fd = oomn_monitor_get_fd(w->m), .events = POLLIN };
@@ -224,8 +231,14 @@ static void judge(struct worker *w)
 	if (r == OOMN_UNPROVEN &&
 	    !oomn_reason_text(b.reasons | b.oom.reasons | b.kill.reasons | b.group_kill.reasons))
 		bad(w, "unproven, and no reason", 0);
-	else if (r < 0 || r == OOMN_DIFFERS)
+	else if (r < 0 || r == OOMN_DIFFERS) {
 		bad(w, "the balance differs", r);
+		print_line("oom", &b.oom);
+		print_line("kill", &b.kill);
+		print_line("group kill", &b.group_kill);
+		printf("\tlost %" PRIu64 ", names by %s, reasons %#" PRIx64 "\n", b.lost,
+		       oomn_monitor_get_names(w->m), b.reasons);
+	}
 }
 
 static void monitor_new(struct worker *w)
