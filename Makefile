@@ -15,8 +15,8 @@ SETUP = -Dprefix=$(PREFIX) $(if $(BPF),-Dbpf=$(BPF))
 
 # Targets share build directories, and ninja uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all help deps demo test test-all test-slow test-matrix install uninstall check format asan tsan stress werror clang \
-	cross-arm64 fuzz clean
+.PHONY: all help deps demo test test-all test-slow test-matrix install uninstall check format asan tsan \
+	stress werror clang cross-arm64 fuzz coverage clean
 
 all: ## build build/oomnotify, build/liboomnotify.so and build/liboomnotify.a
 	scripts/install-packages build
@@ -104,5 +104,10 @@ fuzz: ## search with libFuzzer for inputs that break a parser, 20,000 runs each
 		-Db_sanitize=address,undefined -Db_lundef=false
 	scripts/run-tests build-fuzz --suite fuzz
 
+coverage: ## tell which lines of lib, core and source the tests reach; fail below 90 %
+	scripts/install-packages build test checks
+	CC=gcc scripts/build build-cov $(SETUP) -Db_coverage=true
+	scripts/coverage build-cov
+
 clean: ## remove all build directories
-	rm -rf $(BUILD) build-asan build-tsan build-werror build-clang build-arm64 build-fuzz build-install
+	rm -rf $(BUILD) build-asan build-tsan build-werror build-clang build-arm64 build-fuzz build-install build-cov
