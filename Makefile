@@ -16,7 +16,7 @@ SETUP = -Dprefix=$(PREFIX) $(if $(BPF),-Dbpf=$(BPF))
 # Targets share build directories, and ninja uses all cores by itself.
 .NOTPARALLEL:
 .PHONY: all help deps demo test test-all test-slow test-matrix install uninstall check format asan tsan \
-	stress werror clang cross-arm64 fuzz coverage clean
+	stress werror clang cross-arm64 fuzz coverage abi clean
 
 all: ## build build/oomnotify, build/liboomnotify.so and build/liboomnotify.a
 	scripts/install-packages build
@@ -108,6 +108,11 @@ coverage: ## tell which lines of lib, core and source the tests reach; fail belo
 	scripts/install-packages build test checks
 	CC=gcc scripts/build build-cov $(SETUP) -Db_coverage=true
 	scripts/coverage build-cov
+
+abi: ## store the ABI of the library anew, in lib/liboomnotify.abi
+	scripts/install-packages build checks
+	scripts/build $(BUILD) $(SETUP)
+	scripts/check-abi --write $(BUILD)
 
 clean: ## remove all build directories
 	rm -rf $(BUILD) build-asan build-tsan build-werror build-clang build-arm64 build-fuzz build-install build-cov
