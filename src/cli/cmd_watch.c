@@ -12,13 +12,16 @@
 #include "cli/details.h"
 #include "cli/errno_text.h"
 #include "cli/host_error.h"
+#include "cli/kinds.h"
 #include "cli/ledger_text.h"
+#include "cli/names.h"
 #include "cli/options.h"
 #include "cli/say.h"
 #include "cli/status.h"
 #include "cli/terminal.h"
 #include "cli/watch_loop.h"
 #include "cli/watch_targets.h"
+#include "include/oomnotify.h"
 #include "sink/json.h"
 
 /* Details are worth less than counts: so many descriptors are left to those who count. */
@@ -28,10 +31,12 @@ struct watch_options {
 	bool json;
 	bool local;
 	bool quiet;
-	unsigned kinds; /* 0: not given */
+	uint32_t kinds; /* 0: not given */
 	uint64_t count_max;
 	uint64_t timeout_ns;
-	struct witness_options witness;
+	uint32_t names; /* OOMN_NAMES_* */
+	uint32_t ring_bytes;
+	bool no_bpf;
 };
 
 enum {
@@ -62,7 +67,7 @@ static const struct option longs[] = {
 
 static void monitor_freep(struct oomn_monitor **m)
 {
-	*m = monitor_free(*m);
+	*m = oomn_monitor_free(*m);
 }
 
 static int take_ring(struct watch_options *o)
@@ -71,7 +76,7 @@ static int take_ring(struct watch_options *o)
 
 	if (options_size("watch: --bpf-ring", optarg, BPF_RING_MIN, BPF_RING_MAX, &bytes) < 0)
 		return -1;
-	o->witness.ring_bytes = (uint32_t)bytes;
+	o->ring_bytes = (uint32_t)bytes;
 	return 0;
 }
 
@@ -93,9 +98,9 @@ static int take_option(struct watch_options *o, int c)
 	case OPTION_TIMEOUT:
 		return options_time("watch: --timeout", optarg, &o->timeout_ns);
 	case OPTION_SOURCE:
-		return options_source("watch: --source", optarg, &o->witness.kind);
+		return options_source("watch: --source", optarg, &o->names);
 	case OPTION_NO_BPF:
-		o->witness.no_bpf = true;
+		o->no_bpf = true;
 		return 0;
 	case OPTION_BPF_RING:
 		return take_ring(o);
@@ -118,18 +123,18 @@ static int open_sink(const struct watch_options *o, struct sink **ret)
 	return STATUS_FAILURE;
 }
 
-static unsigned watched_kinds(const struct watch_options *o)
+static uint32_t watched_kinds(const struct watch_options *o)
 {
-	return o->kinds != 0 ? o->kinds : EVENT_MASK_ALL;
+	return o->kinds != 0 ? o->kinds : KINDS_ALL;
 }
 
-static unsigned monitor_flags(const struct watch_options *o)
+static uint32_t watch_flags(const struct watch_options *o)
 {
-	unsigned flags = o->local ? MONITOR_LOCAL : 0;
+	uint32_t flags = o->local ? OOMN_WATCH_LOCAL : 0;
 
 	/* Asked for by name: every removal, not only of cgroups that had an event. */
-	if (o->kinds & EVENT_MASK(EVENT_GONE))
-		flags |= MONITOR_GONE_ALL;
+	if (o->kinds & OOMN_GONE)
+		flags |= OOMN_WATCH_GONE_ALL;
 	return flags;
 }
 
@@ -137,19 +142,18 @@ static unsigned monitor_flags(const struct watch_options *o)
 static int identify(const struct watch_options *o, struct oomn_monitor *m,
 		    const struct cgroup_host *host)
 {
-	int r = monitor_identify(m);
-	const char *why = monitor_identify_why(m);
+	int r = oomn_monitor_open_names(m);
+	const char *why = oomn_monitor_get_names_why(m);
 
-	if (r == WITNESS_E_UNUSABLE) {
-		say("watch: --source=%s cannot be used: %s", witness_kind_name(o->witness.kind),
-		    why);
+	if (r == -EOPNOTSUPP) {
+		say("watch: --source=%s cannot be used: %s", names_word(o->names), why);
 		return STATUS_FAILURE;
 	}
 	if (r < 0)
 		return host_error_say(host, NULL, r);
 	if (why[0] != '\0' && !o->quiet)
 		say("note: victims are %s: %s",
-		    strcmp(monitor_identified_by(m), "none") == 0
+		    strcmp(oomn_monitor_get_names(m), "none") == 0
 			    ? "not named"
 			    : "named by the kernel's messages only",
 		    why);
@@ -159,7 +163,7 @@ static int identify(const struct watch_options *o, struct oomn_monitor *m,
 /* Only what is named has details. Nothing depends on them: without, there are none. */
 static bool has_details(const struct oomn_monitor *m)
 {
-	const char *level = monitor_identified_by(m);
+	const char *level = oomn_monitor_get_names(m);
 
 	/* The kernel's messages do not tell when a process began, and pids are used again. */
 	return strcmp(level, "none") != 0 && strcmp(level, "kmsg") != 0;
@@ -171,8 +175,7 @@ static struct details *open_details(const struct watch_options *o, const struct 
 	struct details *d = NULL;
 	int r = 0;
 
-	if ((watched_kinds(o) & EVENT_MASK(EVENT_DETAILS)) && fd_available(SPARE_DESCRIPTORS) &&
-	    has_details(m))
+	if ((watched_kinds(o) & KIND_DETAILS) && fd_available(SPARE_DESCRIPTORS) && has_details(m))
 		r = details_open(&d, host);
 	if (r < 0 && !o->quiet)
 		say("note: no details of ooms can be read: %s", errno_text(-r));
@@ -193,20 +196,25 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 		.timeout_ns = o->timeout_ns,
 		.quiet = o->quiet,
 	};
-	struct balance balance = { 0 };
+	const struct oomn_monitor_options options = {
+		.size = sizeof(options),
+		.names = o->no_bpf ? OOMN_NAMES_NO_BPF : o->names,
+		.ring_bytes = o->ring_bytes,
+	};
+	struct oomn_balance balance;
 	int r;
 
 	r = open_sink(o, &sink);
 	if (r != 0)
 		return r;
-	r = monitor_new(&m, host, &(struct monitor_options){ .witness = o->witness });
+	r = oomn_monitor_new(&m, &options);
 	if (r < 0)
 		return host_error_say(host, NULL, r);
 	r = identify(o, m, host);
 	if (r != 0)
 		return r;
 	details = open_details(o, m, host);
-	r = watch_targets_add(targets, m, monitor_flags(o), watched_kinds(o));
+	r = watch_targets_add(targets, m, watch_flags(o), watched_kinds(o) & OOMN_ALL);
 	if (r != 0)
 		return r;
 	if (!o->quiet) {
@@ -223,7 +231,9 @@ static int watch(const struct watch_options *o, const struct cgroup_host *host,
 	r = watch_loop_run(&args, &result);
 	if (r != 0)
 		return r;
-	monitor_balance(m, &balance);
+	r = oomn_monitor_get_balance(m, &balance, sizeof(balance));
+	if (r < 0)
+		return host_error_say(host, NULL, r);
 	return ledger_print(&balance, watched_kinds(o), result.unsettled, o->quiet);
 }
 
@@ -240,14 +250,12 @@ int cmd_watch(int argc, char **argv)
 		if (take_option(&o, c) < 0)
 			return STATUS_USAGE;
 	}
-	if ((watched_kinds(&o) & EVENT_MASK(EVENT_DETAILS)) &&
-	    !(watched_kinds(&o) & (EVENT_MASK(EVENT_OOM) | EVENT_MASK(EVENT_KILL)))) {
+	if ((watched_kinds(&o) & KIND_DETAILS) && !(watched_kinds(&o) & (OOMN_OOM | OOMN_KILL))) {
 		say("watch: --kinds: details come with an oom or a kill: name one of these, too");
 		return STATUS_USAGE;
 	}
-	if (o.witness.no_bpf && o.witness.kind != WITNESS_AUTO) {
-		say("watch: --no-bpf and --source=%s exclude each other",
-		    witness_kind_name(o.witness.kind));
+	if (o.no_bpf && o.names != OOMN_NAMES_AUTO) {
+		say("watch: --no-bpf and --source=%s exclude each other", names_word(o.names));
 		return STATUS_USAGE;
 	}
 	r = cgroup_host_open(&host, "/proc");

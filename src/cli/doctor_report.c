@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "cli/doctor.h"
-#include "core/witness_kind.h"
+#include "cli/names.h"
+#include "include/oomnotify.h"
 
 static const char not_built[] = "not built in this version";
 static const char read_only[] =
@@ -77,10 +78,10 @@ static struct doctor_source look_at_kmsg(const struct doctor_report *r)
 /* One line for all levels, then each by itself, under the words that `watch --source=` takes. */
 static void look_at_bpf(struct doctor_report *r, const struct bpf_oom_report *bpf)
 {
-	static const enum witness_kind kinds[BPF_OOM_LEVELS] = {
-		[BPF_OOM_FENTRY] = WITNESS_FENTRY,
-		[BPF_OOM_KPROBE] = WITNESS_KPROBE,
-		[BPF_OOM_TRACEPOINT] = WITNESS_TRACEPOINT,
+	static const uint32_t kinds[BPF_OOM_LEVELS] = {
+		[BPF_OOM_FENTRY] = OOMN_NAMES_FENTRY,
+		[BPF_OOM_KPROBE] = OOMN_NAMES_KPROBE,
+		[BPF_OOM_TRACEPOINT] = OOMN_NAMES_TRACEPOINT,
 	};
 	static const char *const best[] = {
 		[BPF_OOM_FENTRY] = "sees limits, triggers and victims as it happens",
@@ -95,7 +96,7 @@ static void look_at_bpf(struct doctor_report *r, const struct bpf_oom_report *bp
 						: bpf->levels[BPF_OOM_TRACEPOINT].why };
 	for (unsigned i = 0; i < BPF_OOM_LEVELS; i++)
 		*to++ = (struct doctor_source){
-			witness_kind_name(kinds[i]), bpf->levels[i].tried == BPF_OOM_WORKS,
+			names_word(kinds[i]), bpf->levels[i].tried == BPF_OOM_WORKS,
 			bpf->levels[i].tried == BPF_OOM_WORKS ? NULL : bpf->levels[i].why
 		};
 }

@@ -14,6 +14,22 @@
 static const char *const columns[] = { "LEDGER", "COUNTED", "REPORTED", "RECOUNTS", "UNPROVEN" };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
+/* The kinds that the kernel counts. */
+static const uint32_t counted_kinds[] = { OOMN_OOM, OOMN_KILL, OOMN_GROUP_KILL };
+#define COUNTED_N (sizeof(counted_kinds) / sizeof(counted_kinds[0]))
+#define COUNTED ((uint32_t)(OOMN_OOM | OOMN_KILL | OOMN_GROUP_KILL))
+
+static const struct oomn_balance_line *line_of(const struct oomn_balance *b, uint32_t kind)
+{
+	return kind == OOMN_OOM ? &b->oom : kind == OOMN_KILL ? &b->kill : &b->group_kill;
+}
+
+/* What is not counted is balanced. */
+static int judge(const struct oomn_balance *b, uint32_t kinds)
+{
+	return kinds & COUNTED ? oomn_balance_judge(b, sizeof(*b), kinds & COUNTED) : OOMN_BALANCED;
+}
+
 static void table_unref(struct libscols_table **t)
 {
 	scols_unref_table(*t);
@@ -29,14 +45,14 @@ static int put(struct libscols_line *line, size_t column, uint64_t n)
 	return scols_line_set_data(line, column, text);
 }
 
-static int add_line(struct libscols_table *t, enum event_kind kind, const struct balance_line *b)
+static int add_line(struct libscols_table *t, uint32_t kind, const struct oomn_balance_line *b)
 {
 	struct libscols_line *line = scols_table_new_line(t, NULL);
 	int r;
 
 	if (!line)
 		return -ENOMEM;
-	r = scols_line_set_data(line, 0, event_kind_name(kind));
+	r = scols_line_set_data(line, 0, oomn_kind_name(kind));
 	if (r == 0)
 		r = put(line, 1, b->counted);
 	if (r == 0)
@@ -48,7 +64,7 @@ static int add_line(struct libscols_table *t, enum event_kind kind, const struct
 	return r;
 }
 
-static int print_table(const struct balance *b, unsigned kinds)
+static int print_table(const struct oomn_balance *b, uint32_t kinds)
 {
 	_cleanup_(table_unref) struct libscols_table *t = scols_new_table();
 	_cleanup_free_ char *text = NULL;
@@ -59,10 +75,10 @@ static int print_table(const struct balance *b, unsigned kinds)
 	for (size_t c = 0; c < COLUMNS; c++)
 		if (!scols_table_new_column(t, columns[c], 0, c > 0 ? SCOLS_FL_RIGHT : 0))
 			return -ENOMEM;
-	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
-		if (!(kinds & EVENT_MASK(k)))
+	for (size_t k = 0; k < COUNTED_N; k++) {
+		if (!(kinds & counted_kinds[k]))
 			continue;
-		r = add_line(t, (enum event_kind)k, &b->kind[k]);
+		r = add_line(t, counted_kinds[k], line_of(b, counted_kinds[k]));
 		if (r < 0)
 			return r;
 	}
@@ -73,25 +89,25 @@ static int print_table(const struct balance *b, unsigned kinds)
 	return r;
 }
 
-static void say_differences(const struct balance *b, unsigned kinds)
+static void say_differences(const struct oomn_balance *b, uint32_t kinds)
 {
-	for (unsigned k = 0; k < COUNTED_KINDS; k++) {
-		const struct balance_line *line = &b->kind[k];
+	for (size_t k = 0; k < COUNTED_N; k++) {
+		const struct oomn_balance_line *line = line_of(b, counted_kinds[k]);
 
-		if (balance_judge(b, kinds & EVENT_MASK(k)) == BALANCE_DIFFERS)
+		if (judge(b, kinds & counted_kinds[k]) == OOMN_DIFFERS)
 			say("differs: %s: the kernel counted %" PRIu64 ", reported were %" PRIu64
 			    " and %" PRIu64 " recounts: please report this bug",
-			    event_kind_name((enum event_kind)k), line->counted, line->reported,
+			    oomn_kind_name(counted_kinds[k]), line->counted, line->reported,
 			    line->recounts);
 	}
 }
 
-static void say_circumstances(const struct balance *b, unsigned kinds)
+static void say_circumstances(const struct oomn_balance *b, uint32_t kinds)
 {
 	uint64_t recounts = 0;
 
-	for (unsigned k = 0; k < COUNTED_KINDS; k++)
-		recounts += kinds & EVENT_MASK(k) ? b->kind[k].recounts : 0;
+	for (size_t k = 0; k < COUNTED_N; k++)
+		recounts += kinds & counted_kinds[k] ? line_of(b, counted_kinds[k])->recounts : 0;
 	if (recounts > 0)
 		say("recounts: up to %" PRIu64 " of what the kernel counted is a victim counted "
 		    "twice, as group kills do",
@@ -108,22 +124,22 @@ static void say_circumstances(const struct balance *b, unsigned kinds)
 		    b->names_late);
 }
 
-static void say_reasons(const struct balance *b, unsigned kinds, const char *unsettled)
+static void say_reasons(const struct oomn_balance *b, uint32_t kinds, const char *unsettled)
 {
-	unsigned reasons = 0;
+	uint64_t reasons = 0;
 
-	for (unsigned k = 0; k < COUNTED_KINDS; k++)
-		reasons |= kinds & EVENT_MASK(k) ? b->kind[k].reasons : 0;
+	for (size_t k = 0; k < COUNTED_N; k++)
+		reasons |= kinds & counted_kinds[k] ? line_of(b, counted_kinds[k])->reasons : 0;
 	if (unsettled)
 		say("unproven: %s", unsettled);
-	for (unsigned i = 0; i < UNPROVEN_REASONS; i++)
-		if (reasons & (1U << i))
-			say("unproven: %s", unproven_reason_text(1U << i));
+	for (; reasons != 0; reasons &= reasons - 1)
+		if (oomn_reason_text(reasons)) /* of the lowest */
+			say("unproven: %s", oomn_reason_text(reasons));
 }
 
-static void say_balanced(const struct balance *b, unsigned kinds)
+static void say_balanced(const struct oomn_balance *b, uint32_t kinds)
 {
-	if (kinds & EVENT_MASK(EVENT_KILL) && b->kind[EVENT_KILL].counted > 0)
+	if (kinds & OOMN_KILL && b->kill.counted > 0)
 		say("balanced: all that the kernel counted is accounted for, %" PRIu64
 		    " identified",
 		    b->identified);
@@ -131,29 +147,29 @@ static void say_balanced(const struct balance *b, unsigned kinds)
 		say("balanced: all that the kernel counted is accounted for");
 }
 
-int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
+int ledger_print(const struct oomn_balance *b, uint32_t kinds, const char *unsettled,
 		 bool only_unbalanced)
 {
-	enum balance_verdict verdict = balance_judge(b, kinds);
-	bool counted = kinds & (EVENT_MASK(COUNTED_KINDS) - 1U);
+	int verdict = judge(b, kinds);
+	bool counted = kinds & COUNTED;
 	int r;
 
 	if (unsettled)
-		verdict = BALANCE_UNPROVEN;
-	if (verdict == BALANCE_BALANCED && (only_unbalanced || !counted))
+		verdict = OOMN_UNPROVEN;
+	if (verdict == OOMN_BALANCED && (only_unbalanced || !counted))
 		return STATUS_OK;
 	r = counted ? print_table(b, kinds) : 0;
 	if (r < 0)
 		say("the ledger cannot be shown: %s", strerror(-r));
 	say_circumstances(b, kinds);
-	if (verdict == BALANCE_BALANCED) {
+	if (verdict == OOMN_BALANCED) {
 		say_balanced(b, kinds);
 		return STATUS_OK;
 	}
 	if (b->identified > 0)
 		say("identified: kills told with their victim: %" PRIu64, b->identified);
-	if (verdict == BALANCE_DIFFERS)
+	if (verdict == OOMN_DIFFERS)
 		say_differences(b, kinds);
 	say_reasons(b, kinds, unsettled);
-	return verdict == BALANCE_DIFFERS ? STATUS_DIFFERS : STATUS_UNPROVEN;
+	return verdict == OOMN_DIFFERS ? STATUS_DIFFERS : STATUS_UNPROVEN;
 }

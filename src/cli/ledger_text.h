@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 
-#include "core/balance.h"
+#include "include/oomnotify.h"
 
 /*
  * Prints the ledger on standard error: a table of the counted kinds in @kinds, and the verdict in
@@ -10,5 +11,5 @@
  * of anything; NULL if it did. Nothing is printed if @only_unbalanced and all is balanced. Returns
  * an exit status.
  */
-int ledger_print(const struct balance *b, unsigned kinds, const char *unsettled,
+int ledger_print(const struct oomn_balance *b, uint32_t kinds, const char *unsettled,
 		 bool only_unbalanced);

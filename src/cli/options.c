@@ -10,8 +10,8 @@
 #include "base/parse_size.h"
 #include "base/parse_time.h"
 #include "cli/kinds.h"
+#include "cli/names.h"
 #include "cli/say.h"
-#include "core/event.h"
 
 #define WORD_MAX 32 /* of a bad word, that much is shown */
 
@@ -161,16 +161,16 @@ int options_time(const char *option, const char *value, uint64_t *ret_ns)
 	return -1;
 }
 
-int options_kinds(const char *option, const char *value, unsigned *ret)
+int options_kinds(const char *option, const char *value, uint32_t *ret)
 {
 	char names[256] = "";
 	struct kinds_bad bad_kind;
 
 	if (kinds_parse(value, ret, &bad_kind) == 0)
 		return 0;
-	for (unsigned k = 0; k < EVENT_KIND_MAX; k++)
+	for (uint32_t kind = 1; kind & KINDS_ALL; kind <<= 1)
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-			 k > 0 ? ", " : "", event_kind_name((enum event_kind)k));
+			 kind > 1 ? ", " : "", kinds_name(kind));
 	if (bad_kind.n == 0)
 		say("%s: a kind is missing: give some of %s, with commas between", option, names);
 	else
@@ -179,16 +179,19 @@ int options_kinds(const char *option, const char *value, unsigned *ret)
 	return -1;
 }
 
-int options_source(const char *option, const char *value, enum witness_kind *ret)
+int options_source(const char *option, const char *value, uint32_t *ret)
 {
-	char names[128] = "";
+	char words[256] = "";
 
-	if (witness_kind_from_name(value, ret))
-		return 0;
-	for (unsigned k = 0; k < WITNESS_KINDS; k++)
-		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-			 k > 0 ? ", " : "", witness_kind_name((enum witness_kind)k));
-	say("%s: unknown source '%s': give one of %s", option, value, names);
+	for (uint32_t i = 0; names_word(i); i++) {
+		if (strcmp(names_word(i), value) == 0) {
+			*ret = i;
+			return 0;
+		}
+		snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s%s",
+			 i > 0 ? ", " : "", names_word(i));
+	}
+	say("%s: unknown source '%s': give one of %s", option, value, words);
 	return -1;
 }
 

@@ -9,8 +9,6 @@
 #include <getopt.h>
 #include <stdint.h>
 
-#include "core/witness_kind.h"
-
 enum {
 	OPTIONS_END = -1,
 	OPTIONS_BAD = '?', /* it has been said what is wrong: end with STATUS_USAGE */
@@ -25,9 +23,9 @@ int options_next(int argc, char **argv, const char *shorts, const struct option 
 /* Values of options. They return 0, or -1 after saying what is wrong with the value of @option. */
 int options_count(const char *option, const char *value, uint64_t *ret);
 int options_time(const char *option, const char *value, uint64_t *ret_ns);
-/* EVENT_MASK bits. */
-int options_kinds(const char *option, const char *value, unsigned *ret);
-/* A word of --source=. */
-int options_source(const char *option, const char *value, enum witness_kind *ret);
+/* OOMN_* bits and KIND_DETAILS. */
+int options_kinds(const char *option, const char *value, uint32_t *ret);
+/* A word of --source=: OOMN_NAMES_*. */
+int options_source(const char *option, const char *value, uint32_t *ret);
 /* A size from @min to @max bytes, as 64K. */
 int options_size(const char *option, const char *value, uint64_t min, uint64_t max, uint64_t *ret);

@@ -43,23 +43,29 @@ static bool count_reached(const struct watching *w)
 	return w->told >= w->args->count_max;
 }
 
+static void free_event(struct oomn_event **e)
+{
+	*e = oomn_event_free(*e);
+}
+
 /* Best effort: an incident whose details cannot be asked for is told without. */
 static void ask(struct watching *w, const struct oomn_event *e)
 {
-	if (w->args->details && e->incident != 0 && !w->reader_left)
+	if (w->args->details && oomn_event_get_incident(e) != 0 && !w->reader_left)
 		(void)details_ask(w->args->details, e, clock_boottime_ns());
 }
 
 static int tell(struct watching *w, const struct oomn_event *e)
 {
+	bool lost = oomn_event_get_kind(e) == OOMN_LOST;
 	int r;
 
 	if (count_reached(w)) {
-		w->untold += e->kind == EVENT_LOST ? e->count_max : 1;
+		w->untold += lost ? oomn_event_get_count_max(e) : 1;
 		return 0;
 	}
 	/* What says that events were dropped is none of those that were asked for. */
-	if (e->kind != EVENT_LOST)
+	if (!lost)
 		w->told++;
 	r = w->reader_left ? 0 : w->args->sink->ops->submit(w->args->sink, e);
 	if (r == 0)
@@ -97,11 +103,11 @@ static int take_events(struct watching *w)
 	int r = take_details(w);
 
 	while (r == 0) {
-		_cleanup_event_ struct oomn_event *e = NULL;
+		_cleanup_(free_event) struct oomn_event *e = NULL;
 
 		if (is_full(w) || (count_reached(w) && !w->settling))
 			return 0;
-		r = monitor_next(w->args->monitor, &e);
+		r = oomn_monitor_next(w->args->monitor, &e);
 		if (r <= 0)
 			return r;
 		r = tell(w, e);
@@ -161,7 +167,7 @@ static int pump(struct watching *w)
 
 static void say_notice(struct watching *w)
 {
-	const char *notice = w->args->quiet ? NULL : monitor_notice(w->args->monitor);
+	const char *notice = w->args->quiet ? NULL : oomn_monitor_get_notice(w->args->monitor);
 
 	if (!notice || (w->notice && strcmp(w->notice, notice) == 0))
 		return;
@@ -188,7 +194,7 @@ static int begin_end(struct watching *w)
 
 static void settle(struct watching *w)
 {
-	int r = monitor_settle(w->args->monitor);
+	int r = oomn_monitor_settle(w->args->monitor);
 
 	w->settle_due = false;
 	if (r < 0) {
@@ -212,7 +218,7 @@ static int advance(struct watching *w)
 
 	if (r < 0)
 		return fail(w);
-	if (w->reader_left || count_reached(w) || monitor_watches(w->args->monitor) == 0)
+	if (w->reader_left || count_reached(w) || oomn_monitor_get_watches(w->args->monitor) == 0)
 		r = begin_end(w);
 	if (r < 0)
 		return r;
@@ -235,7 +241,7 @@ static int advance(struct watching *w)
 static int on_monitor(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct watching *w = userdata;
-	int r = monitor_dispatch(w->args->monitor);
+	int r = oomn_monitor_dispatch(w->args->monitor);
 
 	(void)source;
 	(void)fd;
@@ -346,11 +352,12 @@ int watch_loop_run(const struct watch_loop_args *args, struct watch_loop_result 
 		.begin = begin,
 	};
 	struct watching w = { .args = args, .loop = LOOP_NULL };
-	int r = loop_run(&w.loop, &(struct loop_spec){ .calls = &calls,
-						       .userdata = &w,
-						       .input_fd = monitor_get_fd(args->monitor),
-						       .output_fd = args->sink->ops->fd(args->sink),
-						       .timeout_ns = args->timeout_ns });
+	int r = loop_run(&w.loop,
+			 &(struct loop_spec){ .calls = &calls,
+					      .userdata = &w,
+					      .input_fd = oomn_monitor_get_fd(args->monitor),
+					      .output_fd = args->sink->ops->fd(args->sink),
+					      .timeout_ns = args->timeout_ns });
 
 	if (r == 0 && w.untold > 0 && !args->quiet)
 		say("note: events that came while it ended and were not told (-n): %" PRIu64,

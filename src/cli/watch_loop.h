@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "cli/details.h"
-#include "lib/monitor.h"
+#include "include/oomnotify.h"
 #include "sink/sink.h"
 
 #define WATCH_SETTLE_NS NSEC_PER_SEC

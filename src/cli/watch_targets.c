@@ -121,13 +121,14 @@ void watch_targets_free(struct watch_targets *targets)
 	*targets = (struct watch_targets){ 0 };
 }
 
-int watch_targets_add(const struct watch_targets *targets, struct oomn_monitor *m, unsigned flags,
-		      unsigned kinds)
+int watch_targets_add(const struct watch_targets *targets, struct oomn_monitor *m, uint32_t flags,
+		      uint32_t kinds)
 {
 	for (size_t i = 0; i < targets->used; i++) {
 		const struct watch_target *t = &targets->list[i];
-		int r = t->whole_host ? monitor_add_host(m, flags, kinds, i + 1)
-				      : monitor_add(m, &t->at, flags, kinds, i + 1);
+		int r = t->whole_host ? oomn_monitor_add_host(m, kinds, flags & OOMN_WATCH_GONE_ALL,
+							      i + 1)
+				      : oomn_monitor_add(m, t->at.fd, kinds, flags, i + 1);
 
 		if (r < 0)
 			return host_error_say_add(t->whole_host ? "/" : t->at.path, r);

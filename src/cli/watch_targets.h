@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/monitor.h"
+#include "include/oomnotify.h"
+#include "source/host.h"
 
 struct watch_target {
 	struct cgroup_at at;
@@ -32,8 +33,8 @@ int watch_targets_resolve(struct watch_targets *ret, const struct cgroup_host *h
 void watch_targets_free(struct watch_targets *targets);
 #define _cleanup_targets_ __attribute__((cleanup(watch_targets_free)))
 /* Starts to watch all of them. Returns 0 or, after saying what is wrong, an exit status. */
-int watch_targets_add(const struct watch_targets *targets, struct oomn_monitor *m, unsigned flags,
-		      unsigned kinds);
+int watch_targets_add(const struct watch_targets *targets, struct oomn_monitor *m, uint32_t flags,
+		      uint32_t kinds);
 /* "/a/b (cgroup v2)" and so on, for people; on the heap, NULL without memory. */
 char *watch_targets_describe(const struct watch_targets *targets, const struct cgroup_host *host);
 /* What is not seen since the visible root has cgroups above it, in words; NULL: it has none. */

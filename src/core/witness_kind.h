@@ -20,7 +20,3 @@ struct witness_options {
 	bool no_bpf;         /* AUTO: without BPF */
 	uint32_t ring_bytes; /* 0: BPF_OOM_RING_BYTES */
 };
-
-/* "auto", "bpf", "bpf-fentry", …, "counters": what `--source=` takes. */
-const char *witness_kind_name(enum witness_kind kind);
-bool witness_kind_from_name(const char *name, enum witness_kind *ret);

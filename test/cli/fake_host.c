@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* source/host.h as the script has it (fake_script.h). Every cgroup is open on /dev/null. */
-#include <fcntl.h>
+/* source/host.h as the script has it (fake_script.h). The descriptor of a cgroup is a file that holds its path. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "base/err.h"
@@ -59,10 +60,10 @@ static const struct fake_cgroup *find(const char *path)
 
 static int open_at(const struct fake_cgroup *c, struct cgroup_at *ret)
 {
-	_cleanup_close_ int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = memfd_create("cgroup", MFD_CLOEXEC);
 	char *path = strdup(c->path);
 
-	if (fd < 0 || !path) {
+	if (fd < 0 || !path || write(fd, path, strlen(path)) < 0) {
 		free(path);
 		return errno_neg();
 	}

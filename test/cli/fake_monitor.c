@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * lib/monitor.h as the script has it (fake_script.h): the real engine and its queue, fed by a list
+ * The monitor of include/oomnotify.h as the script has it (fake_script.h): the real engine and its queue, fed by a list
  * of steps instead of a kernel. Its epoll descriptor is readable as long as there are steps to take,
  * or when the FIFO it waits for can be read.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,7 +19,8 @@
 #include "base/fd.h"
 #include "cli/cmd.h"
 #include "core/engine.h"
-#include "lib/monitor.h"
+#include "include/oomnotify.h"
+#include "lib/api_balance.h"
 #include "test/cli/fake_event.h"
 #include "test/cli/fake_script.h"
 
@@ -35,13 +37,13 @@ struct oomn_monitor {
 	struct step *step; /* the next one */
 	uint64_t copies;   /* of the step's event, taken already */
 	uint64_t details;  /* handed out */
-	uint64_t again;    /* calls of monitor_settle() to come */
+	uint64_t again;    /* calls of oomn_monitor_settle() to come */
 	int epoll_fd;
 	int steps_fd; /* readable while steps are to be taken */
 	int fifo_fd;
 	const char *notice;
 	bool stuck;
-	bool settle_waits; /* monitor_settle() is not to be called before the next dispatch */
+	bool settle_waits; /* oomn_monitor_settle() is not to be called before the next dispatch */
 };
 
 static int watch_fd(struct oomn_monitor *m, int fd)
@@ -51,13 +53,11 @@ static int watch_fd(struct oomn_monitor *m, int fd)
 	return epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? errno_neg() : 0;
 }
 
-int monitor_new(struct oomn_monitor **ret, const struct cgroup_host *host,
-		const struct monitor_options *options)
+int oomn_monitor_new(struct oomn_monitor **ret, const struct oomn_monitor_options *options)
 {
 	const struct fake_script *s = fake_script();
 	struct oomn_monitor *m;
 
-	(void)host;
 	(void)options;
 	if (s->new_error < 0)
 		return s->new_error;
@@ -77,7 +77,7 @@ int monitor_new(struct oomn_monitor **ret, const struct cgroup_host *host,
 	return 0;
 }
 
-struct oomn_monitor *monitor_free(struct oomn_monitor *m)
+struct oomn_monitor *oomn_monitor_free(struct oomn_monitor *m)
 {
 	struct fake_watch *w, *tmp;
 
@@ -95,19 +95,19 @@ struct oomn_monitor *monitor_free(struct oomn_monitor *m)
 	return NULL;
 }
 
-int monitor_get_fd(const struct oomn_monitor *m)
+int oomn_monitor_get_fd(const struct oomn_monitor *m)
 {
 	return m->epoll_fd;
 }
 
-static int add(struct oomn_monitor *m, const char *path, bool local, unsigned kinds,
+static int add(struct oomn_monitor *m, const char *path, bool local, uint32_t kinds,
 	       uint64_t cookie)
 {
 	const struct watch spec = {
 		.cookie = cookie,
 		.path = path,
 		.local = local,
-		.kinds = kinds,
+		.kinds = kinds | EVENT_MASK(EVENT_DETAILS),
 	};
 	const struct fake_error *e;
 	struct fake_watch *w;
@@ -124,27 +124,28 @@ static int add(struct oomn_monitor *m, const char *path, bool local, unsigned ki
 	return engine_watch_add(m->engine, &spec);
 }
 
-int monitor_add(struct oomn_monitor *m, const struct cgroup_at *at, unsigned flags, unsigned kinds,
-		uint64_t cookie)
+int oomn_monitor_add(struct oomn_monitor *m, int cgroup_fd, uint32_t kinds, uint32_t flags,
+		     uint64_t cookie)
 {
-	return add(m, at->path, flags & MONITOR_LOCAL, kinds, cookie);
+	char path[PATH_MAX];
+	ssize_t n = pread(cgroup_fd, path, sizeof(path) - 1, 0);
+
+	if (n < 0)
+		fake_die("a cgroup that the fake host did not open");
+	path[n] = '\0';
+	return add(m, path, flags & OOMN_WATCH_LOCAL, kinds, cookie);
 }
 
-int monitor_add_host(struct oomn_monitor *m, unsigned flags, unsigned kinds, uint64_t cookie)
+int oomn_monitor_add_host(struct oomn_monitor *m, uint32_t kinds, uint32_t flags, uint64_t cookie)
 {
 	(void)flags;
 	return add(m, "/", false, kinds, cookie);
 }
 
-int monitor_remove(struct oomn_monitor *m, uint64_t cookie)
-{
-	return engine_watch_remove(m->engine, cookie);
-}
-
-size_t monitor_watches(const struct oomn_monitor *m)
+int oomn_monitor_get_watches(const struct oomn_monitor *m)
 {
 	const struct fake_watch *w;
-	size_t n;
+	int n;
 
 	LL_COUNT(m->watches, w, n);
 	return n;
@@ -253,7 +254,7 @@ static int run(struct oomn_monitor *m, bool settling)
 	return r < 0 ? r : 0;
 }
 
-int monitor_dispatch(struct oomn_monitor *m)
+int oomn_monitor_dispatch(struct oomn_monitor *m)
 {
 	char byte;
 
@@ -266,7 +267,7 @@ int monitor_dispatch(struct oomn_monitor *m)
 	return run(m, false);
 }
 
-int monitor_next(struct oomn_monitor *m, struct oomn_event **ret)
+int oomn_monitor_next(struct oomn_monitor *m, struct oomn_event **ret)
 {
 	int r = engine_next(m->engine, ret);
 
@@ -278,7 +279,7 @@ int monitor_next(struct oomn_monitor *m, struct oomn_event **ret)
 	return r;
 }
 
-int monitor_settle(struct oomn_monitor *m)
+int oomn_monitor_settle(struct oomn_monitor *m)
 {
 	int r;
 
@@ -295,17 +296,18 @@ int monitor_settle(struct oomn_monitor *m)
 		set_readable(m, true);
 	}
 	m->settle_waits = true;
-	return MONITOR_E_AGAIN;
+	return 1;
 }
 
-void monitor_balance(const struct oomn_monitor *m, struct balance *ret)
+int oomn_monitor_get_balance(const struct oomn_monitor *m, struct oomn_balance *ret, size_t size)
 {
-	*ret = (struct balance){ 0 };
-	balance_add(ret, &m->script->balance);
-	ret->lost = engine_lost(m->engine);
+	struct balance b = { .lost = engine_lost(m->engine) };
+
+	balance_add(&b, &m->script->balance);
+	return api_give_balance(ret, size, &b, 0);
 }
 
-const char *monitor_notice(struct oomn_monitor *m)
+const char *oomn_monitor_get_notice(struct oomn_monitor *m)
 {
 	return m->notice;
 }
@@ -323,19 +325,19 @@ int cmd_doctor(int argc, char **argv)
 	fake_die("no such command here: %s", argv[0]);
 }
 
-int monitor_identify(struct oomn_monitor *m)
+int oomn_monitor_open_names(struct oomn_monitor *m)
 {
 	(void)m;
 	return 0;
 }
 
-const char *monitor_identify_why(const struct oomn_monitor *m)
+const char *oomn_monitor_get_names_why(const struct oomn_monitor *m)
 {
 	(void)m;
 	return "";
 }
 
-const char *monitor_identified_by(const struct oomn_monitor *m)
+const char *oomn_monitor_get_names(const struct oomn_monitor *m)
 {
 	(void)m;
 	return "none";

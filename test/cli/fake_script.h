@@ -11,13 +11,13 @@
  *                                 whose the visible root is, if not that of the hierarchy
  *   cgroup PATH [id=N] [hierarchy=v1|v2] [at=PATH]     at: its nearest with memory files; -: none
  *   name WORD ERROR               resolving WORD fails
- *   new ERROR, add PATH ERROR     monitor_new() fails, monitor_add() of PATH fails (/: the host)
+ *   new ERROR, add PATH ERROR     oomn_monitor_new() fails, oomn_monitor_add() of PATH fails (/: the host)
  *   queue N                       events that the monitor holds at most
- *   notice TEXT…                  monitor_notice() says so
+ *   notice TEXT…                  oomn_monitor_get_notice() says so
  *   balance KIND [counted=N] [reported=N] [recounts=N] [unproven=N|unknown] [reasons=MASK]
  *   reasons MASK, late N          of the whole balance
  *
- * then what happens, in that order, as much with each monitor_dispatch() as stands before a `next`:
+ * then what happens, in that order, as much with each oomn_monitor_dispatch() as stands before a `next`:
  *
  *   event kind=K [count=N|MIN..MAX] [cgroup=PATH] [id=N] [hierarchy=v1|v2] [removed] [unplaced]
  *         [limit=PATH] [limit-id=N] [limit-bytes=N] [or-above] [outside] [evidence=A,B]
@@ -32,15 +32,15 @@
  *                                 details have no number of their own, as those of the program
  *   repeat N                      the event before it, N times more
  *   gone PATH                     the watch of PATH ends
- *   note TEXT…                    monitor_notice() says so from then on
+ *   note TEXT…                    oomn_monitor_get_notice() says so from then on
  *   next                          the rest comes with the next dispatch
  *   wait FIFO                     the rest comes once a byte was written there
  *   signal FIFO                   writes a byte there: what is before was submitted
- *   fail ERROR                    monitor_dispatch() fails
- *   settle                        the rest comes with monitor_settle() only
- *   again N                       monitor_settle() wants to be called N times more, each time after
+ *   fail ERROR                    oomn_monitor_dispatch() fails
+ *   settle                        the rest comes with oomn_monitor_settle() only
+ *   again N                       oomn_monitor_settle() wants to be called N times more, each time after
  *                                 a dispatch; before that it fails
- *   stuck                         monitor_settle() never comes to an end
+ *   stuck                         oomn_monitor_settle() never comes to an end
  *
  * ERROR is an errno name or that of a HOST_E_* without its prefix.
  */

@@ -4,22 +4,21 @@
 #include <string.h>
 
 #include "cli/kinds.h"
-#include "core/event.h"
 
 static void lists(void **state)
 {
 	struct kinds_bad bad = { 0 };
-	unsigned mask = 0;
+	uint32_t mask = 0;
 
 	(void)state;
 	assert_int_equal(kinds_parse("oom", &mask, &bad), 0);
-	assert_int_equal(mask, EVENT_MASK(EVENT_OOM));
+	assert_int_equal(mask, OOMN_OOM);
 	assert_int_equal(kinds_parse("kill,oom,kill", &mask, &bad), 0);
-	assert_int_equal(mask, EVENT_MASK(EVENT_OOM) | EVENT_MASK(EVENT_KILL));
+	assert_int_equal(mask, OOMN_OOM | OOMN_KILL);
 	assert_int_equal(kinds_parse("oom,kill,group_kill,collateral,details,paused,gone,lost",
 				     &mask, &bad),
 			 0);
-	assert_int_equal(mask, EVENT_MASK_ALL);
+	assert_int_equal(mask, KINDS_ALL);
 	assert_null(bad.word);
 }
 
@@ -41,7 +40,7 @@ static void bad_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct kinds_bad bad = { 0 };
-		unsigned mask = 42;
+		uint32_t mask = 42;
 
 		assert_int_equal(kinds_parse(cases[i].list, &mask, &bad), KINDS_E_UNKNOWN);
 		assert_int_equal(mask, 42);

@@ -11,12 +11,12 @@
 #include "cli/ledger_text.h"
 #include "cli/status.h"
 
-#define KINDS_COUNTED (EVENT_MASK(COUNTED_KINDS) - 1U)
+#define KINDS_COUNTED (OOMN_OOM | OOMN_KILL | OOMN_GROUP_KILL)
 
 /* A socket that keeps what each write() wrote apart. */
 static void each_piece_is_made_of_whole_lines(void **state)
 {
-	const struct balance b = { .kind[EVENT_KILL] = { .counted = 3, .reported = 3 } };
+	const struct oomn_balance b = { .kill = { .counted = 3, .reported = 3 } };
 	char text[4096];
 	unsigned tables = 0, pieces = 0;
 	int fd[2], status;
