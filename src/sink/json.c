@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "include/oomnotify.h"
 #include "sink/json_value.h"
 #include "sink/line_sink.h"
 
@@ -40,42 +41,56 @@ static json_t *word(const char *text)
 /* Also without a name: one that was too long, or could be read in two ways. */
 static bool has_limit(const struct oomn_event *e)
 {
-	return e->limit_cgroup || e->limit_outside || e->limit_id != 0 ||
-	       e->limit_bytes != BYTES_NONE;
+	return oomn_event_get_limit_cgroup(e) || oomn_event_get_limit_cgroup_id(e) != 0 ||
+	       (oomn_event_get_flags(e) & OOMN_EVENT_LIMIT_OUTSIDE) ||
+	       oomn_event_get_bytes(e, OOMN_BYTES_LIMIT) != OOMN_BYTES_NONE;
+}
+
+static json_t *bytes(const struct oomn_event *e, uint32_t which)
+{
+	return json_bytes(oomn_event_get_bytes(e, which));
 }
 
 static json_t *limit(const struct oomn_event *e)
 {
+	uint32_t flags = oomn_event_get_flags(e);
 	json_t *object;
 	int r = 0;
 
 	if (!has_limit(e))
 		return json_null();
 	object = json_object();
-	r |= json_put(object, "cgroup", json_name(e->limit_cgroup));
-	r |= json_put(object, "cgroup_id", json_number_unless(e->limit_id, 0));
-	r |= json_put(object, "bytes", json_bytes(e->limit_bytes));
-	r |= json_put(object, "usage_bytes", json_bytes(e->usage_bytes));
-	r |= json_put(object, "swap_bytes", json_bytes(e->swap_limit_bytes));
-	r |= json_put(object, "swap_usage_bytes", json_bytes(e->swap_usage_bytes));
-	if (e->limit_or_above)
+	r |= json_put(object, "cgroup", json_name(oomn_event_get_limit_cgroup(e)));
+	r |= json_put(object, "cgroup_id",
+		      json_number_unless(oomn_event_get_limit_cgroup_id(e), 0));
+	r |= json_put(object, "bytes", bytes(e, OOMN_BYTES_LIMIT));
+	r |= json_put(object, "usage_bytes", bytes(e, OOMN_BYTES_USAGE));
+	r |= json_put(object, "swap_bytes", bytes(e, OOMN_BYTES_SWAP_LIMIT));
+	r |= json_put(object, "swap_usage_bytes", bytes(e, OOMN_BYTES_SWAP_USAGE));
+	if (flags & OOMN_EVENT_LIMIT_OR_ABOVE)
 		r |= json_put(object, "or_above", json_true());
-	if (e->limit_outside)
+	if (flags & OOMN_EVENT_LIMIT_OUTSIDE)
 		r |= json_put(object, "outside", json_true());
 	return json_object_if(object, r);
 }
 
-static json_t *order(int n)
+static json_t *hierarchy(uint32_t version)
 {
-	return n == OOM_ORDER_NONE ? json_null() : json_integer(n);
+	return version == 0 ? json_null() : json_sprintf("v%" PRIu32, version);
 }
 
-static json_t *evidence(unsigned bits)
+static json_t *order(int32_t n)
+{
+	return n == OOMN_ORDER_NONE ? json_null() : json_integer(n);
+}
+
+static json_t *evidence(uint32_t bits)
 {
 	json_t *array = json_array();
 
-	for (unsigned left = bits; array && left != 0; left &= left - 1) {
-		if (json_array_append_new(array, json_string(evidence_name(left & -left))) == 0)
+	for (uint32_t left = bits; array && left != 0; left &= left - 1) {
+		if (json_array_append_new(array, json_string(oomn_evidence_name(left & -left))) ==
+		    0)
 			continue;
 		json_decref(array);
 		array = NULL;
@@ -104,14 +119,16 @@ static int put_incident(json_t *object, const struct oomn_event *e)
 {
 	int r = 0;
 
-	r |= json_put(object, "incident", json_number_unless(e->incident, 0));
-	r |= json_put(object, "constraint", word(oom_constraint_name(e->constraint)));
-	r |= json_put(object, "order", order(e->order));
-	r |= json_put(object, "total_bytes", json_bytes(e->total_bytes));
-	r |= json_put(object, "trigger", json_trigger(e->trigger));
-	r |= json_put(object, "victim", json_victim(e->victim));
-	if (e->kind == EVENT_COLLATERAL)
-		r |= json_put(object, "shared_with", json_number_unless(e->shared_with, 0));
+	r |= json_put(object, "incident", json_number_unless(oomn_event_get_incident(e), 0));
+	r |= json_put(object, "constraint",
+		      word(oomn_constraint_name(oomn_event_get_constraint(e))));
+	r |= json_put(object, "order", order(oomn_event_get_order(e)));
+	r |= json_put(object, "total_bytes", bytes(e, OOMN_BYTES_TOTAL));
+	r |= json_put(object, "trigger", json_trigger(oomn_event_get_trigger(e)));
+	r |= json_put(object, "victim", json_victim(oomn_event_get_victim(e)));
+	if (oomn_event_get_kind(e) == OOMN_COLLATERAL)
+		r |= json_put(object, "shared_with",
+			      json_number_unless(oomn_event_get_shared_with(e), 0));
 	if (e->kind == EVENT_DETAILS)
 		r |= json_put(object, "details", json_details(e->details));
 	return r;
@@ -119,25 +136,27 @@ static int put_incident(json_t *object, const struct oomn_event *e)
 
 int json_encode_event(const struct oomn_event *e, char **ret)
 {
+	uint64_t seq = oomn_event_get_seq(e), times = oomn_event_get_count_min(e);
+	uint32_t flags = oomn_event_get_flags(e);
 	json_t *object = json_object();
 	int r = 0;
 
-	r |= json_put(object, "seq", e->seq == 0 ? json_null() : count(e->seq));
-	r |= json_put(object, "time", rfc3339(e->realtime_ns));
-	r |= json_put(object, "boottime_ns", json_number(e->boottime_ns));
-	r |= json_put(object, "kind", json_string(event_kind_name(e->kind)));
-	r |= json_put(object, "count", count(e->count_min));
-	if (e->count_max != e->count_min)
-		r |= json_put(object, "count_max", count(e->count_max));
-	r |= json_put(object, "cgroup", json_name(e->cgroup));
-	r |= json_put(object, "cgroup_id", json_number_unless(e->cgroup_id, 0));
-	r |= json_put(object, "hierarchy", word(hierarchy_name(e->hierarchy)));
-	r |= json_put(object, "removed", json_boolean(e->removed));
-	r |= json_put(object, "unplaced", json_boolean(e->unplaced));
+	r |= json_put(object, "seq", seq == 0 ? json_null() : count(seq));
+	r |= json_put(object, "time", rfc3339(oomn_event_get_realtime(e)));
+	r |= json_put(object, "boottime_ns", json_number(oomn_event_get_time(e)));
+	r |= json_put(object, "kind", json_string(oomn_kind_name(oomn_event_get_kind(e))));
+	r |= json_put(object, "count", count(times));
+	if (oomn_event_get_count_max(e) != times)
+		r |= json_put(object, "count_max", count(oomn_event_get_count_max(e)));
+	r |= json_put(object, "cgroup", json_name(oomn_event_get_cgroup(e)));
+	r |= json_put(object, "cgroup_id", json_number_unless(oomn_event_get_cgroup_id(e), 0));
+	r |= json_put(object, "hierarchy", hierarchy(oomn_event_get_hierarchy(e)));
+	r |= json_put(object, "removed", json_boolean(flags & OOMN_EVENT_REMOVED));
+	r |= json_put(object, "unplaced", json_boolean(flags & OOMN_EVENT_UNPLACED));
 	r |= json_put(object, "limit", limit(e));
 	r |= put_incident(object, e);
-	r |= json_put(object, "identity", json_identity(e->cgroup));
-	r |= json_put(object, "evidence", evidence(e->evidence));
+	r |= json_put(object, "identity", json_identity(oomn_event_get_cgroup(e)));
+	r |= json_put(object, "evidence", evidence(oomn_event_get_evidence(e)));
 	if (r == 0)
 		r = json_line(object, ret);
 	json_decref(object);

@@ -1,39 +1,50 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "include/oomnotify.h"
 #include "sink/json_value.h"
 
 /* An empty name is one too, but of a process that was not seen it is none. */
-static json_t *comm(const struct task_id *id)
+static json_t *comm(const struct oomn_process *p)
 {
-	return id->comm[0] == '\0' && id->pid == 0 ? json_null() : json_name(id->comm);
+	const char *name = oomn_process_get_comm(p);
+
+	return name[0] == '\0' && oomn_process_get_pid(p) == 0 ? json_null() : json_name(name);
 }
 
 static int put_id(json_t *object, const struct oomn_process *p)
 {
 	int r = 0;
 
-	r |= json_put(object, "pid", json_number_unless(p->id.pid, 0));
-	r |= json_put(object, "tid", json_number_unless(p->id.tid, 0));
-	r |= json_put(object, "ns_pid", json_number_unless(p->id.ns_pid, 0));
-	r |= json_put(object, "uid", json_number_unless(p->id.uid, UID_NONE));
-	r |= json_put(object, "comm", comm(&p->id));
-	r |= json_put(object, "start_ns", json_number_unless(p->id.start_ns, 0));
-	r |= json_put(object, "cgroup", json_name(p->cgroup));
-	r |= json_put(object, "cgroup_id", json_number_unless(p->cgroup_id, 0));
+	r |= json_put(object, "pid", json_number_unless(oomn_process_get_pid(p), 0));
+	r |= json_put(object, "tid", json_number_unless(oomn_process_get_tid(p), 0));
+	r |= json_put(object, "ns_pid", json_number_unless(oomn_process_get_ns_pid(p), 0));
+	r |= json_put(object, "uid", json_number_unless(oomn_process_get_uid(p), OOMN_UID_NONE));
+	r |= json_put(object, "comm", comm(p));
+	r |= json_put(object, "start_ns", json_number_unless(oomn_process_get_start(p), 0));
+	r |= json_put(object, "cgroup", json_name(oomn_process_get_cgroup(p)));
+	r |= json_put(object, "cgroup_id", json_number_unless(oomn_process_get_cgroup_id(p), 0));
 	return r;
+}
+
+static json_t *bytes(const struct oomn_process *p, uint32_t which)
+{
+	return json_bytes(oomn_process_get_bytes(p, which));
 }
 
 /* Of sizes that are not known, neither is how exact they are. */
 static json_t *exact(const struct oomn_process *p)
 {
-	bool known = p->anon_bytes != BYTES_NONE || p->file_bytes != BYTES_NONE ||
-		     p->shmem_bytes != BYTES_NONE;
+	bool known = oomn_process_get_bytes(p, OOMN_BYTES_ANON) != OOMN_BYTES_NONE ||
+		     oomn_process_get_bytes(p, OOMN_BYTES_FILE) != OOMN_BYTES_NONE ||
+		     oomn_process_get_bytes(p, OOMN_BYTES_SHMEM) != OOMN_BYTES_NONE;
 
-	return known ? json_boolean(p->exact) : json_null();
+	return known ? json_boolean(oomn_process_has_exact_bytes(p)) : json_null();
 }
 
 static json_t *oom_score_adj(const struct oomn_process *p)
 {
-	return p->oom_score_adj == OOM_ADJ_NONE ? json_null() : json_integer(p->oom_score_adj);
+	int32_t adj = oomn_process_get_oom_score_adj(p);
+
+	return adj == OOMN_ADJ_NONE ? json_null() : json_integer(adj);
 }
 
 json_t *json_trigger(const struct oomn_process *p)
@@ -56,14 +67,15 @@ json_t *json_victim(const struct oomn_process *p)
 	object = json_object();
 	r = put_id(object, p);
 	r |= json_put(object, "oom_score_adj", oom_score_adj(p));
-	r |= json_put(object, "total_vm_bytes", json_bytes(p->total_vm_bytes));
-	r |= json_put(object, "anon_bytes", json_bytes(p->anon_bytes));
-	r |= json_put(object, "file_bytes", json_bytes(p->file_bytes));
-	r |= json_put(object, "shmem_bytes", json_bytes(p->shmem_bytes));
-	r |= json_put(object, "page_table_bytes", json_bytes(p->table_bytes));
+	r |= json_put(object, "total_vm_bytes", bytes(p, OOMN_BYTES_TOTAL_VM));
+	r |= json_put(object, "anon_bytes", bytes(p, OOMN_BYTES_ANON));
+	r |= json_put(object, "file_bytes", bytes(p, OOMN_BYTES_FILE));
+	r |= json_put(object, "shmem_bytes", bytes(p, OOMN_BYTES_SHMEM));
+	r |= json_put(object, "page_table_bytes", bytes(p, OOMN_BYTES_PAGE_TABLES));
 	r |= json_put(object, "exact", exact(p));
-	r |= json_put(object, "own_cgroup", json_name(p->own_cgroup));
-	r |= json_put(object, "own_cgroup_id", json_number_unless(p->own_cgroup_id, 0));
-	r |= json_put(object, "cmdline", json_name(p->cmdline));
+	r |= json_put(object, "own_cgroup", json_name(oomn_process_get_own_cgroup(p)));
+	r |= json_put(object, "own_cgroup_id",
+		      json_number_unless(oomn_process_get_own_cgroup_id(p), 0));
+	r |= json_put(object, "cmdline", json_name(oomn_process_get_cmdline(p)));
 	return json_object_if(object, r);
 }
