@@ -201,6 +201,25 @@ for value in low low,hierarchy low,local medium,local; do
 		ok "--pressure=$value, removed: line" [ "$(cat out)" = "$base/r/$at: 1, removed" ]
 	fi
 done
+if [ "$version" = v1 ]; then
+	start listen "$base/m" --pressure=critical
+	await ready
+	oom m
+	finish
+	ok '--pressure=critical, by an oom: status' [ "$status" -eq 0 ]
+	start listen "$base/r" --pressure=critical -n 9
+	await ready
+	"$OOMNOTIFY" listen "$base/r" --pressure=low -n 20 >low 2>&1 &
+	low=$!
+	# shellcheck disable=SC2016 # for the inner shell
+	sh -c 'echo $$ >"$0/cgroup.procs"; exec "$OOMHOG" madvfree 64M --seconds 60' "$mount$base/r" >hog 2>&1 &
+	holder=$!
+	wait "$low"
+	release
+	kill -TERM "$pid"
+	finish
+	ok '--pressure=critical: not by what is low' [ ! -s out ]
+fi
 run listen "$base/m" --pressure=critical --timeout=0
 ok '--pressure: what did not come' has err 'the time is over: signals of pressure that were waited for: 1, that came: 0'
 
