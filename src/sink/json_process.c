@@ -33,9 +33,9 @@ static json_t *bytes(const struct oomn_process *p, uint32_t which)
 /* Of sizes that are not known, neither is how exact they are. */
 static json_t *exact(const struct oomn_process *p)
 {
-	bool known = oomn_process_get_bytes(p, OOMN_BYTES_ANON) != OOMN_BYTES_NONE ||
-		     oomn_process_get_bytes(p, OOMN_BYTES_FILE) != OOMN_BYTES_NONE ||
-		     oomn_process_get_bytes(p, OOMN_BYTES_SHMEM) != OOMN_BYTES_NONE;
+	bool known = oomn_process_get_bytes(p, OOMN_PROCESS_BYTES_ANON) != OOMN_BYTES_NONE ||
+		     oomn_process_get_bytes(p, OOMN_PROCESS_BYTES_FILE) != OOMN_BYTES_NONE ||
+		     oomn_process_get_bytes(p, OOMN_PROCESS_BYTES_SHMEM) != OOMN_BYTES_NONE;
 
 	return known ? json_boolean(oomn_process_has_exact_bytes(p)) : json_null();
 }
@@ -67,11 +67,11 @@ json_t *json_victim(const struct oomn_process *p)
 	object = json_object();
 	r = put_id(object, p);
 	r |= json_put(object, "oom_score_adj", oom_score_adj(p));
-	r |= json_put(object, "total_vm_bytes", bytes(p, OOMN_BYTES_TOTAL_VM));
-	r |= json_put(object, "anon_bytes", bytes(p, OOMN_BYTES_ANON));
-	r |= json_put(object, "file_bytes", bytes(p, OOMN_BYTES_FILE));
-	r |= json_put(object, "shmem_bytes", bytes(p, OOMN_BYTES_SHMEM));
-	r |= json_put(object, "page_table_bytes", bytes(p, OOMN_BYTES_PAGE_TABLES));
+	r |= json_put(object, "total_vm_bytes", bytes(p, OOMN_PROCESS_BYTES_TOTAL_VM));
+	r |= json_put(object, "anon_bytes", bytes(p, OOMN_PROCESS_BYTES_ANON));
+	r |= json_put(object, "file_bytes", bytes(p, OOMN_PROCESS_BYTES_FILE));
+	r |= json_put(object, "shmem_bytes", bytes(p, OOMN_PROCESS_BYTES_SHMEM));
+	r |= json_put(object, "page_table_bytes", bytes(p, OOMN_PROCESS_BYTES_PAGE_TABLES));
 	r |= json_put(object, "exact", exact(p));
 	r |= json_put(object, "own_cgroup", json_name(oomn_process_get_own_cgroup(p)));
 	r |= json_put(object, "own_cgroup_id",
