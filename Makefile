@@ -77,14 +77,14 @@ asan: ## unit, fuzz, cgsim and cli suites under ASan and UBSan
 tsan: ## churn in threads under TSan
 	scripts/install-packages build test
 	scripts/build build-tsan -Db_sanitize=thread -Db_lundef=false
-	scripts/run-tests build-tsan --suite stress
+	scripts/run-tests build-tsan --suite churn-matrix
 
 stress: ## five minutes of churn, and the same under ASan and UBSan
 	scripts/install-packages build test
 	scripts/build $(BUILD) $(SETUP)
-	scripts/run-tests $(BUILD) --suite stress-slow
+	scripts/run-tests $(BUILD) --suite stress-matrix
 	scripts/build build-asan --native-file build-dev.ini
-	scripts/run-tests build-asan --suite stress-slow
+	scripts/run-tests build-asan --suite stress-matrix
 
 werror: ## build with gcc, warnings being errors
 	scripts/install-packages build

@@ -26,6 +26,12 @@ sum() {
 	awk -v word="$1" '$1 == word { n += $2 } END { print n + 0 }' "$2"
 }
 
+# The kernel tells of processes by the numbers of the initial pid namespace.
+if [ "$(readlink /proc/self/ns/pid)" != 'pid:[4026531836]' ]; then
+	echo '1..0 # SKIP in a pid namespace of its own: what the kernel calls a process is not what is known here'
+	exit 0
+fi
+
 find_base examples
 
 # A process that is killed can fail one more charge on its way out, which is one more oom.
