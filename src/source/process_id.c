@@ -28,9 +28,9 @@
 #include "base/text_file.h"
 #include "source/vmstat.h"
 
-#define TEXT_MAX 65536    /* status lists all supplementary groups */
-#define PF_EXITING 0x4    /* include/linux/sched.h */
-#define FIELD_FLAGS 9     /* proc(5), stat; comm is 2, state 3 */
+#define TEXT_MAX 65536 /* status lists all supplementary groups */
+#define PF_EXITING 0x4 /* include/linux/sched.h */
+#define FIELD_FLAGS 9  /* proc(5), stat; comm is 2, state 3 */
 #define FIELD_START 22
 
 int process_stat_parse(const char *text, struct process_stat *ret)
