@@ -19,8 +19,8 @@ static int add(struct oomn_monitor *m, int cgroup_fd, int eventfd, const struct 
 	       struct oomn_listener **ret)
 {
 	_cleanup_at_ struct cgroup_at found = CGROUP_AT_NULL;
-	struct cgroup_at at;
-	struct listen *listen;
+	struct cgroup_at at = CGROUP_AT_NULL;
+	struct listen *listen = NULL;
 	int r;
 
 	r = api_host_error(cgroup_host_look(monitor_host(m), cgroup_fd, &at));
@@ -33,7 +33,7 @@ static int add(struct oomn_monitor *m, int cgroup_fd, int eventfd, const struct 
 		r = api_find(m, cgroup_fd, &found);
 		at = found;
 	}
-	if (r < 0)
+	if (r != 0)
 		return r;
 	return listen_add(listen, &at, eventfd, what, ret);
 }

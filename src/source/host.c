@@ -323,7 +323,7 @@ int cgroup_host_look(const struct cgroup_host *host, int fd, struct cgroup_at *r
 
 int cgroup_host_find(const struct cgroup_host *host, int fd, struct cgroup_at *ret)
 {
-	struct cgroup_at seen;
+	struct cgroup_at seen = CGROUP_AT_NULL;
 	int r = cgroup_host_look(host, fd, &seen);
 
 	return r != 0 ? r : dir_find_cgroup(host, seen.hierarchy, fd, ret);

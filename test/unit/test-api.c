@@ -524,14 +524,19 @@ static void free_all(void *ctx)
 	oomn_monitor_free(*(struct oomn_monitor **)ctx);
 }
 
+/* What make_all() and free_all() have a pointer to. */
+struct made {
+	struct oomn_monitor *m;
+};
+
 static void without_memory_to_add(void **state)
 {
-	struct oomn_monitor *m;
+	struct made made;
 	const struct fail_malloc_case c = { .run = make_all,
 					    .undo = free_all,
-					    .ctx = &m,
-					    .out = &m,
-					    .out_size = sizeof(m),
+					    .ctx = &made,
+					    .out = &made,
+					    .out_size = sizeof(made),
 					    .may_succeed = true };
 
 	(void)state;
