@@ -53,9 +53,9 @@ struct local_events *local_events_close(struct local_events *le);
 int local_events_hold(struct local_events *le, const struct cgroup_at *at,
 		      struct local_cgroup **ret);
 void local_events_release(struct local_events *le, struct local_cgroup *c);
-/* The ids of @c and its ancestors. Returns how many there are; stores at most @max. */
 /* Whether the cgroup @id is watched: then local_events_hold() needs no path. */
 bool local_events_knows(const struct local_events *le, uint64_t id);
+/* The ids of @c and its ancestors. Returns how many there are; stores at most @max. */
 size_t local_events_chain(const struct local_cgroup *c, uint64_t *ret_ids, size_t max);
 /* LOCAL_EVENTS_* bits. */
 unsigned local_events_unseen(const struct local_events *le, const struct local_cgroup *c);

@@ -64,7 +64,7 @@ struct source_ops {
 	int (*probe)(const struct cgroup_host *host, struct source_probe *ret);
 	/* Returns 0 and a source to be released with close(), or -ENOMEM, -EMFILE, … */
 	int (*open)(struct source **ret, const struct source_args *args);
-	/* What happened where @target will look, it tells now to those who watch already. Returns 0 or -ENOMEM. */
+	/* What happened where @target will look, it tells now to those who watch already. Returns as attach(). */
 	int (*prepare)(struct source *s, const struct source_target *target);
 	/*
 	 * Starts to watch. Counting begins inside this call: what happens after it returned is never

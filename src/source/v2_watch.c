@@ -171,14 +171,11 @@ static struct top *covering_top(struct v2_source *v2, const char *path)
 static int attach_top(struct v2_source *v2, const struct v2_watch *w)
 {
 	const struct v2_top_args args = { .path = w->path, .id = w->id, .named = true };
-	struct top *t = covering_top(v2, w->path);
+	const struct top *t = covering_top(v2, w->path);
 	int r;
 
-	if (t) {
-		/* Settles first: what came before is not told to the new watch. */
-		r = ledger_pass(v2->ledger, t->account, v2->now_ns);
-		return r == LEDGER_E_GONE ? -ENODEV : r > 0 ? 0 : r;
-	}
+	if (t)
+		return 0; /* v2_prepare() has read it */
 	r = v2_top_open(v2, &args);
 	return r > 0 ? -ENODEV : r;
 }
@@ -265,12 +262,14 @@ int v2_prepare(struct source *s, const struct source_target *target)
 
 	v2->now_ns = clock_boottime_ns();
 	DL_FOREACH_SAFE (v2->tops, t, tmp) {
+		bool covers = v2_top_covers(t, path);
 		int r = 0;
 
-		if (t->state == TOP_LIVE &&
-		    (v2_top_covers(t, path) || path_is_below(t->path, path)))
+		if (t->state == TOP_LIVE && (covers || path_is_below(t->path, path)))
 			r = ledger_pass(v2->ledger, t->account, v2->now_ns);
-		if (r == -ENOMEM)
+		if (covers && r == LEDGER_E_GONE)
+			return -ENODEV;
+		if (r == -ENOMEM || (covers && r < 0))
 			return r;
 	}
 	return 0;

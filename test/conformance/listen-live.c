@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "checks.h"
 #include "lib/listen.h"
 #include "scratch.h"
 #include "source/local_events.h"
@@ -34,22 +35,7 @@
 
 static struct scratch s;
 static struct listen *l;
-static bool machine, failed;
-
-static void check(bool ok, const char *what)
-{
-	printf("\t%s %s\n", ok ? "ok" : "NOT OK", what);
-	failed |= !ok;
-}
-
-static void check_count(const char *who, uint64_t got, uint64_t wanted)
-{
-	printf("\t%s %s: %" PRIu64, got == wanted ? "ok" : "NOT OK", who, got);
-	if (got != wanted)
-		printf(" instead of %" PRIu64, wanted);
-	printf("\n");
-	failed |= got != wanted;
-}
+static bool machine;
 
 static int efd_new(void)
 {
@@ -550,7 +536,7 @@ static void in_a_namespace(void)
 	if (pid == 0) {
 		in_a_namespace_child();
 		fflush(NULL);
-		_exit(failed);
+		_exit(checks_failed());
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		die("no child: %s", strerror(errno));
@@ -659,6 +645,6 @@ int main(int argc, char **argv)
 		scratch_clear(&s, "m");
 	}
 	scratch_close(&s);
-	printf("%s\n", failed ? "FAILED" : "all as it must be");
-	return failed;
+	printf("%s\n", checks_failed() ? "FAILED" : "all as it must be");
+	return checks_failed();
 }

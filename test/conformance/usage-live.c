@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "checks.h"
 #include "core/listener.h"
 #include "scratch.h"
 #include "source/source.h"
@@ -50,7 +51,6 @@ enum {
 };
 
 static struct scratch s;
-static bool failed;
 
 static struct registry *registry;
 static struct usage *u;
@@ -66,21 +66,6 @@ static struct shared {
 	uint64_t after_ns[STEPS];
 	size_t held; /* bytes */
 } * shared;
-
-static void check(bool ok, const char *what)
-{
-	printf("\t%s %s\n", ok ? "ok" : "NOT OK", what);
-	failed |= !ok;
-}
-
-static void check_count(const char *who, uint64_t n, uint64_t wanted)
-{
-	printf("\t%s %s: %" PRIu64, n == wanted ? "ok" : "NOT OK", who, n);
-	if (n != wanted)
-		printf(" instead of %" PRIu64, wanted);
-	printf("\n");
-	failed |= n != wanted;
-}
 
 /* ---- The process that grows and shrinks: a command is how much it is to hold ---- */
 
@@ -365,7 +350,7 @@ static void grow_and_shrink(struct usage_watch **w)
 		n = STEPS;
 	}
 	twin_start(&twin);
-	for (unsigned i = 0; i < ROUNDS && !failed; i++) {
+	for (unsigned i = 0; i < ROUNDS && !checks_failed(); i++) {
 		move(GAP + STEPS * GAP, 2 * i + 1, n);
 		move(GAP, 2 * i + 2, n);
 	}
@@ -591,5 +576,5 @@ int main(int argc, char **argv)
 	usage_close(u);
 	registry_free(registry);
 	scratch_close(&s);
-	return failed;
+	return checks_failed();
 }
